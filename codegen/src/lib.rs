@@ -1,0 +1,1 @@
+//! From WIT to JSON.

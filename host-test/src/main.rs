@@ -1,0 +1,2 @@
+//! The `capsule-host` command.
+fn main() {}
