@@ -1,1 +1,45 @@
-//! Capsule.
+//! Capsule CRM behind a WIT contract: the guest.
+//!
+//! A call comes in through `component.rs` (wasm only), goes to [`actions`], which speaks to Capsule through [`api`], whose requests
+//! leave through a [`api::Transport`]; in the component that is `wasi_http.rs`. Its answer comes back the same way. Everything but
+//! those two files compiles and is tested natively.
+//!
+//! - [`bindings`]: what `wit-bindgen` makes of `wit/`: the types of the contract are the model.
+//! - [`contract`]: what `build.rs` makes of `wit/`: JSON, shapes, the table of operations.
+//! - [`model`]: what the types can do: requests out of inputs, records out of answers. Calls nothing.
+//! - [`api`]: how to speak to Capsule: requests, envelopes, paging, errors. Knows no operation.
+//! - [`actions`]: what the operations do. Knows no HTTP.
+//! - [`auth`]: OAuth 2.
+//! - [`catalog`]: what the connector says of itself: operations, schemas, choices.
+
+pub mod actions;
+pub mod api;
+pub mod auth;
+pub mod catalog;
+#[cfg(target_arch = "wasm32")]
+mod component;
+pub mod contract;
+pub mod model;
+#[cfg(target_arch = "wasm32")]
+mod wasi_http;
+
+/// The types of the contract, as `wit-bindgen` makes them. `export!` is for wasm alone; the types compile everywhere.
+#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+pub mod bindings {
+    #[cfg(feature = "typed")]
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "capsule:crm/connector",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        default_bindings_module: "crate::bindings",
+    });
+    #[cfg(not(feature = "typed"))]
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "capsule:crm/slim",
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        default_bindings_module: "crate::bindings",
+    });
+}

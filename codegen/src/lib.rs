@@ -1,1 +1,54 @@
-//! From WIT to JSON.
+//! From WIT to JSON: reads a world whose exported interfaces are operations, and writes the Rust text that gives them a JSON face.
+//!
+//! What is written, for the types that `wit-bindgen` generates from the same text:
+//!
+//! - `impl Json` for every type that an operation takes or gives;
+//! - static shapes, which render JSON Schemas and check inputs;
+//! - the table of operations with their help, effect and the function that runs them;
+//! - a default for every field tagged `@default`;
+//! - the typed exports: one line for each function.
+//!
+//! Nothing here knows the vendor. `wit.rs` reads and refuses, `docs.rs` takes doc comments apart, `verbs.rs` says what a verb does,
+//! `emit.rs` writes.
+
+mod docs;
+mod emit;
+mod names;
+mod verbs;
+mod wit;
+
+use std::path::Path;
+
+pub use verbs::Effect;
+pub use wit::{Contract, Refusal};
+
+/// Where the generated text finds what it calls: Rust paths in the crate that includes it.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// Module of `wit-bindgen`'s output.
+    pub bindings: String,
+    /// Module with the runtime: `Json`, `Shape`, `Operation` and their company.
+    pub contract: String,
+    /// Module with one module an interface, in which the bodies stand.
+    pub actions: String,
+    /// Type of the first argument of a body, taken by reference.
+    pub client: String,
+}
+
+/// What was generated.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// Model code, shapes, defaults and the table of operations.
+    pub contract: String,
+    /// The typed exports.
+    pub exports: String,
+}
+
+/// Reads the WIT package in a folder and generates the JSON face of the world of that name.
+///
+/// # Errors
+/// WIT that does not parse, and every [`Refusal`].
+pub fn generate(folder: &Path, world: &str, paths: &Paths) -> anyhow::Result<Generated> {
+    let contract = Contract::read(folder, world)?;
+    Ok(Generated { contract: emit::contract(&contract, paths), exports: emit::exports(&contract, paths) })
+}

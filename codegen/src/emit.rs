@@ -1,0 +1,477 @@
+//! Writes the Rust text.
+
+use crate::Paths;
+use crate::docs::Tags;
+use crate::names::{pascal, snake, title};
+use crate::verbs::Effect;
+use crate::wit::{Case, Contract, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Model code, shapes, defaults and the table of operations.
+pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
+    let emitter = Emitter { contract, paths };
+    let mut out = format!("// Generated from WIT.\nuse {}::*;\n\n", paths.contract);
+    for named in &contract.types {
+        emitter.shape(&mut out, named);
+        emitter.json(&mut out, named);
+        emitter.defaults(&mut out, named);
+    }
+    emitter.operations(&mut out);
+    out
+}
+
+/// The typed exports: `impl Guest for Component`, one for each interface. The text that includes it has `Component` and `run` in scope.
+pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
+    let mut interfaces: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
+    for operation in &contract.operations {
+        interfaces.entry(&operation.interface).or_default().push(operation);
+    }
+    let emitter = Emitter { contract, paths };
+    let mut out = String::from("// Generated from WIT.\n");
+    for operations in interfaces.values() {
+        let Some(first) = operations.first() else { continue };
+        let _ = writeln!(out, "impl {}::exports::{}::Guest for Component {{", paths.bindings, first.module);
+        for operation in operations {
+            let (params, args) = match &operation.input {
+                Input::Record(name) => (format!("input: {}", emitter.path(name)), "input".to_owned()),
+                Input::Scalars(scalars) => {
+                    let params: Vec<_> = scalars.iter().map(|(name, shape)| format!("{}: {}", snake(name), emitter.rust(shape))).collect();
+                    let args: Vec<_> = scalars.iter().map(|(name, _)| snake(name)).collect();
+                    (params.join(", "), args.join(", "))
+                }
+            };
+            let output = operation.output.as_ref().map_or_else(|| "()".to_owned(), |shape| emitter.rust(shape));
+            let _ = writeln!(
+                out,
+                "    fn {}({params}) -> Result<{output}, Error> {{\n        run(async move |client| {}::{}::{}(client, {args}).await)\n    }}",
+                snake(&operation.function),
+                paths.actions,
+                snake(&operation.interface),
+                snake(&operation.function),
+            );
+        }
+        out.push_str("}\n");
+    }
+    out
+}
+
+struct Emitter<'a> {
+    contract: &'a Contract,
+    paths: &'a Paths,
+}
+
+impl Emitter<'_> {
+    fn named(&self, name: &str) -> Option<&Named> {
+        self.contract.types.iter().find(|named| named.name == name)
+    }
+
+    fn path(&self, name: &str) -> String {
+        let module = self.named(name).map_or("", |named| named.module.as_str());
+        format!("{}::{module}::{}", self.paths.bindings, pascal(name))
+    }
+
+    /// The Rust type of scalars and of named types and their lists and options.
+    fn rust(&self, shape: &Shape) -> String {
+        match shape {
+            Shape::Boolean => "bool".into(),
+            Shape::Number => "f64".into(),
+            Shape::Text => "String".into(),
+            Shape::Bytes => "Vec<u8>".into(),
+            Shape::Integer { least, most } => integer(*least, *most).into(),
+            Shape::List(item) => format!("Vec<{}>", self.rust(item)),
+            Shape::Option(inner) => format!("Option<{}>", self.rust(inner)),
+            Shape::Change(name) => format!("Option<{}>", self.path(name)),
+            Shape::Map(name) => format!("Vec<{}>", self.path(name)),
+            Shape::Named(name) => self.path(name),
+        }
+    }
+
+    // ---- shapes ----
+
+    fn shape(&self, out: &mut String, named: &Named) {
+        let constant = constant(&named.name);
+        let name = pascal(&named.name);
+        let doc = &named.doc.prose;
+        let _ = match &named.kind {
+            Kind::Record(fields) => {
+                let fields: String = fields.iter().map(|field| self.field(field)).collect();
+                writeln!(out, "static {constant}: Record = Record {{ name: {name:?}, doc: {doc:?}, fields: &[{fields}] }};")
+            }
+            Kind::Enum(cases) => {
+                let cases: String = cases.iter().map(|case| format!("({:?}, {:?}), ", case.json, case.doc.prose)).collect();
+                writeln!(out, "static {constant}: Enum = Enum {{ name: {name:?}, doc: {doc:?}, cases: &[{cases}] }};")
+            }
+            Kind::Variant(Form::Change, _) => Ok(()),
+            Kind::Variant(form, cases) => {
+                let cases: String = cases
+                    .iter()
+                    .map(|case| {
+                        let shape = case.shape.as_ref().map_or_else(|| "None".into(), |shape| format!("Some({})", self.expression(shape)));
+                        format!(
+                            "Case {{ json: {:?}, doc: {:?}, shape: {shape}, hints: {} }}, ",
+                            case.json,
+                            case.doc.prose,
+                            hints(&case.doc.tags, false)
+                        )
+                    })
+                    .collect();
+                let bare = *form == Form::Bare;
+                writeln!(out, "static {constant}: Variant = Variant {{ name: {name:?}, doc: {doc:?}, bare: {bare}, cases: &[{cases}] }};")
+            }
+        };
+    }
+
+    fn field(&self, field: &Field) -> String {
+        format!(
+            "Field {{ json: {:?}, title: {:?}, doc: {:?}, shape: {}, hints: {} }}, ",
+            field.json,
+            title(&field.name),
+            field.doc.prose,
+            self.expression(&field.shape),
+            hints(&field.doc.tags, field.digits_are_id),
+        )
+    }
+
+    fn expression(&self, shape: &Shape) -> String {
+        match shape {
+            Shape::Boolean => "Shape::Boolean".into(),
+            Shape::Integer { least, most } => format!("Shape::Integer {{ least: {least}, most: {most} }}"),
+            Shape::Number => "Shape::Number".into(),
+            Shape::Text => "Shape::Text".into(),
+            Shape::Bytes => "Shape::Bytes".into(),
+            Shape::List(item) => format!("Shape::List(&{})", self.expression(item)),
+            Shape::Option(inner) => format!("Shape::Option(&{})", self.expression(inner)),
+            Shape::Change(name) => {
+                let set = self.named(name).and_then(|named| match &named.kind {
+                    Kind::Variant(_, cases) => cases.first().and_then(|case| case.shape.as_ref()),
+                    _ => None,
+                });
+                format!("Shape::Change(&{})", set.map_or_else(String::new, |shape| self.expression(shape)))
+            }
+            Shape::Map(name) => format!("Shape::Map(&{})", constant(name)),
+            Shape::Named(name) => {
+                let kind = match self.named(name).map(|named| &named.kind) {
+                    Some(Kind::Enum(_)) => "Enum",
+                    Some(Kind::Variant(..)) => "Variant",
+                    _ => "Record",
+                };
+                format!("Shape::{kind}(&{})", constant(name))
+            }
+        }
+    }
+
+    // ---- model code ----
+
+    fn json(&self, out: &mut String, named: &Named) {
+        let path = self.path(&named.name);
+        let (from, to) = match &named.kind {
+            Kind::Record(fields) => (self.record_from(fields), self.record_to(fields)),
+            Kind::Enum(cases) => enumeration(cases),
+            Kind::Variant(Form::Tagged, cases) => self.tagged(cases),
+            Kind::Variant(Form::Bare, cases) => self.bare(cases),
+            Kind::Variant(Form::Change, _) => (
+                "if value.is_null() { Self::Clear } else { Self::Set(Json::from_json(value)) }".into(),
+                "match self { Self::Set(value) => value.to_json(), Self::Clear => Value::Null }".into(),
+            ),
+        };
+        let shape = match named.kind {
+            Kind::Variant(Form::Change, _) => self.expression(&Shape::Change(named.name.clone())),
+            _ => self.expression(&Shape::Named(named.name.clone())),
+        };
+        let _ = writeln!(
+            out,
+            "impl Json for {path} {{\n    const SHAPE: Shape = {shape};\n    fn from_json(value: Value) -> Self {{ {from} }}\n    fn to_json(self) -> Value {{ {to} }}\n}}"
+        );
+    }
+
+    fn record_from(&self, fields: &[Field]) -> String {
+        let mut text = String::from("let mut object = json::object(value); Self { ");
+        for field in fields {
+            let rust = snake(&field.name);
+            let json = &field.json;
+            let read = match &field.shape {
+                Shape::Change(_) => format!("json::change(&mut object, {json:?})"),
+                Shape::Bytes => format!("json::bytes(json::take(&mut object, {json:?}))"),
+                Shape::Option(inner) if **inner == Shape::Bytes => format!("json::optional_bytes(json::take(&mut object, {json:?}))"),
+                Shape::Map(name) => format!("json::entries(json::take(&mut object, {json:?}), {})", self.entry_from(name)),
+                Shape::Option(inner) => match inner.as_ref() {
+                    Shape::Map(name) => {
+                        format!("json::optional_entries(json::take(&mut object, {json:?}), {})", self.entry_from(name))
+                    }
+                    _ => format!("Json::from_json(json::take(&mut object, {json:?}))"),
+                },
+                _ => format!("Json::from_json(json::take(&mut object, {json:?}))"),
+            };
+            let _ = write!(text, "{rust}: {read}, ");
+        }
+        text.push('}');
+        text
+    }
+
+    fn record_to(&self, fields: &[Field]) -> String {
+        let mut text = String::from("let mut object = Map::new(); ");
+        for field in fields {
+            let rust = snake(&field.name);
+            let json = &field.json;
+            let write = match &field.shape {
+                Shape::Change(_) => format!("json::put_change(&mut object, {json:?}, self.{rust})"),
+                Shape::Bytes => format!("json::put(&mut object, {json:?}, json::base64(&self.{rust}))"),
+                Shape::Option(inner) if **inner == Shape::Bytes => {
+                    format!("json::put(&mut object, {json:?}, self.{rust}.map_or(Value::Null, |bytes| json::base64(&bytes)))")
+                }
+                Shape::Map(name) => format!("json::put(&mut object, {json:?}, json::from_entries(self.{rust}, {}))", self.entry_to(name)),
+                Shape::Option(inner) => match inner.as_ref() {
+                    Shape::Map(name) => format!(
+                        "json::put(&mut object, {json:?}, self.{rust}.map_or(Value::Null, |rows| json::from_entries(rows, {})))",
+                        self.entry_to(name)
+                    ),
+                    _ => format!("json::put(&mut object, {json:?}, self.{rust}.to_json())"),
+                },
+                _ => format!("json::put(&mut object, {json:?}, self.{rust}.to_json())"),
+            };
+            let _ = write!(text, "{write}; ");
+        }
+        text.push_str("Value::Object(object)");
+        text
+    }
+
+    /// From key and value to a record of two fields.
+    fn entry_from(&self, name: &str) -> String {
+        let (key, value) = self.pair(name);
+        format!("|key, value| {} {{ {key}: Json::from_json(key), {value}: Json::from_json(value) }}", self.path(name))
+    }
+
+    fn entry_to(&self, name: &str) -> String {
+        let (key, value) = self.pair(name);
+        format!("|row| (row.{key}.to_json(), row.{value}.to_json())")
+    }
+
+    fn pair(&self, name: &str) -> (String, String) {
+        match self.named(name).map(|named| &named.kind) {
+            Some(Kind::Record(fields)) => match fields.as_slice() {
+                [key, value] => (snake(&key.name), snake(&value.name)),
+                _ => Default::default(),
+            },
+            _ => Default::default(),
+        }
+    }
+
+    fn tagged(&self, cases: &[Case]) -> (String, String) {
+        let mut from = String::from("let (case, payload) = json::case(value); match case.as_str() { ");
+        let mut to = String::from("match self { ");
+        for (index, case) in cases.iter().enumerate() {
+            let rust = pascal(&case.name);
+            let json = &case.json;
+            let pattern = if index + 1 == cases.len() { "_".to_owned() } else { format!("{json:?}") };
+            if case.shape.is_some() {
+                let _ = write!(from, "{pattern} => Self::{rust}(Json::from_json(payload)), ");
+                let _ = write!(to, "Self::{rust}(payload) => json::tagged({json:?}, payload.to_json()), ");
+            } else {
+                let _ = write!(from, "{pattern} => Self::{rust}, ");
+                let _ = write!(to, "Self::{rust} => Value::from({json:?}), ");
+            }
+        }
+        (from + "}", to + "}")
+    }
+
+    fn bare(&self, cases: &[Case]) -> (String, String) {
+        let mut from = String::from("match value { ");
+        let mut to = String::from("match self { ");
+        for (index, case) in cases.iter().enumerate() {
+            let rust = pascal(&case.name);
+            let kinds = case.shape.as_ref().map(|shape| json_kinds(&self.contract.types, shape)).unwrap_or_default();
+            let patterns: Vec<_> = kinds
+                .iter()
+                .map(|kind| match *kind {
+                    "boolean" => "Value::Bool(_)",
+                    "number" => "Value::Number(_)",
+                    "string" => "Value::String(_)",
+                    "array" => "Value::Array(_)",
+                    _ => "Value::Object(_)",
+                })
+                .collect();
+            let pattern = if index + 1 == cases.len() { "_".to_owned() } else { patterns.join(" | ") };
+            let _ = write!(from, "{pattern} => Self::{rust}(Json::from_json(value)), ");
+            let _ = write!(to, "Self::{rust}(payload) => payload.to_json(), ");
+        }
+        (from + "}", to + "}")
+    }
+
+    // ---- defaults ----
+
+    fn defaults(&self, out: &mut String, named: &Named) {
+        let Kind::Record(fields) = &named.kind else { return };
+        let mut methods = String::new();
+        for field in fields {
+            let Some(default) = &field.doc.tags.default else { continue };
+            let Shape::Option(inner) = &field.shape else { continue };
+            let rust = snake(&field.name);
+            let clamp = field.doc.tags.range.map_or_else(String::new, |(least, most)| format!(".clamp({least}, {most})"));
+            let help = format!("    /// `{}`, or its default: {default}.\n", field.json);
+            let _ = match inner.as_ref() {
+                Shape::Text => writeln!(
+                    methods,
+                    "{help}    #[must_use] pub fn {rust}_or_default(&self) -> &str {{ self.{rust}.as_deref().unwrap_or({default:?}) }}"
+                ),
+                Shape::Named(name) => {
+                    let case = self.named(name).and_then(|named| match &named.kind {
+                        Kind::Enum(cases) => cases.iter().find(|case| case.json == *default),
+                        _ => None,
+                    });
+                    let path = self.path(name);
+                    let case = case.map_or_else(|| default.clone(), |case| pascal(&case.name));
+                    writeln!(
+                        methods,
+                        "{help}    #[must_use] pub fn {rust}_or_default(&self) -> {path} {{ self.{rust}.unwrap_or({path}::{case}) }}"
+                    )
+                }
+                other => writeln!(
+                    methods,
+                    "{help}    #[must_use] pub fn {rust}_or_default(&self) -> {} {{ self.{rust}.unwrap_or({default}){clamp} }}",
+                    self.rust(other)
+                ),
+            };
+        }
+        if !methods.is_empty() {
+            let _ = writeln!(out, "impl {} {{\n{methods}}}", self.path(&named.name));
+        }
+    }
+
+    // ---- operations ----
+
+    fn operations(&self, out: &mut String) {
+        let mut rows = String::new();
+        for operation in &self.contract.operations {
+            let function = snake(&format!("run-{}-{}", operation.interface, operation.function));
+            let client = &self.paths.client;
+            let body = format!("{}::{}::{}", self.paths.actions, snake(&operation.interface), snake(&operation.function));
+            let (take, input) = match &operation.input {
+                Input::Record(name) => ("Json::from_json(input)".to_owned(), format!("Shape::Record(&{})", constant(name))),
+                Input::Scalars(scalars) => {
+                    let name = format!("{}-{}-input", operation.interface, operation.function);
+                    let fields: String = scalars
+                        .iter()
+                        .map(|(name, shape)| {
+                            let text = title(name);
+                            format!(
+                                "Field {{ json: {:?}, title: {text:?}, doc: \"\", shape: {}, hints: Hints::NONE }}, ",
+                                crate::names::camel(name),
+                                self.expression(shape),
+                            )
+                        })
+                        .collect();
+                    let _ = writeln!(
+                        out,
+                        "static {}: Record = Record {{ name: {:?}, doc: \"\", fields: &[{fields}] }};",
+                        constant(&name),
+                        pascal(&name)
+                    );
+                    let take: Vec<_> = scalars
+                        .iter()
+                        .map(|(name, _)| format!("Json::from_json(json::take(&mut input, {:?}))", crate::names::camel(name)))
+                        .collect();
+                    (take.join(", "), format!("Shape::Record(&{})", constant(&name)))
+                }
+            };
+            let unpack = match &operation.input {
+                Input::Record(_) => "",
+                Input::Scalars(_) => "let mut input = json::object(input); ",
+            };
+            let output = operation.output.as_ref().map_or_else(|| "None".to_owned(), |shape| format!("Some({})", self.expression(shape)));
+            let give = if operation.output.is_some() { ".map(Json::to_json)" } else { ".map(|()| Value::Null)" };
+            let _ = writeln!(
+                out,
+                "fn {function}(client: &{client}, input: Value) -> Running<'_> {{ Box::pin(async move {{ {unpack}{body}(client, {take}).await{give} }}) }}"
+            );
+            let effect = match operation.effect {
+                Effect::Read => "Read",
+                Effect::Write => "Write",
+                Effect::Destructive => "Destructive",
+            };
+            let _ = writeln!(
+                rows,
+                "    Operation {{ id: {:?}, title: {:?}, help: {:?}, group: {:?}, aliases: &{:?}, effect: Effect::{effect}, repeat_safe: {}, \
+                 scopes: &{:?}, administrator: {}, paged: {}, typed: {:?}, input: {input}, output: {output}, run: {function} }},",
+                operation.id(),
+                operation.doc.title,
+                operation.doc.help,
+                operation.group,
+                operation.aliases,
+                operation.repeat_safe,
+                operation.doc.tags.scopes,
+                operation.doc.tags.administrator,
+                operation.paged,
+                operation.typed,
+            );
+        }
+        let _ = writeln!(out, "/// Every operation, sorted by id.\npub static OPERATIONS: &[Operation] = &[\n{rows}];");
+    }
+}
+
+fn enumeration(cases: &[Case]) -> (String, String) {
+    let mut from = String::from("match value.as_str().unwrap_or_default() { ");
+    let mut to = String::from("Value::from(match self { ");
+    for (index, case) in cases.iter().enumerate() {
+        let rust = pascal(&case.name);
+        let pattern = if index + 1 == cases.len() { "_".to_owned() } else { format!("{:?}", case.json) };
+        let _ = write!(from, "{pattern} => Self::{rust}, ");
+        let _ = write!(to, "Self::{rust} => {:?}, ", case.json);
+    }
+    (from + "}", to + "})")
+}
+
+fn hints(tags: &Tags, digits_are_id: bool) -> String {
+    let spelling_alone = Tags { json: tags.json.clone(), ..Tags::default() };
+    if *tags == spelling_alone && !digits_are_id {
+        return "Hints::NONE".into();
+    }
+    let option = |text: &Option<String>| text.as_ref().map_or_else(|| "None".to_owned(), |text| format!("Some({text:?})"));
+    let choices = tags.choices.as_ref().map_or_else(
+        || "None".to_owned(),
+        |(kind, after)| format!("Some(Choices {{ kind: {kind:?}, after: {} }})", option(&after.as_deref().map(crate::names::camel))),
+    );
+    format!(
+        "Hints {{ format: {}, values: &{:?}, default: {}, range: {:?}, choices: {choices}, digits_are_id: {digits_are_id} }}",
+        option(&tags.format),
+        tags.values,
+        option(&tags.default),
+        tags.range,
+    )
+}
+
+fn constant(name: &str) -> String {
+    name.replace('-', "_").to_uppercase()
+}
+
+fn integer(least: i64, most: i64) -> &'static str {
+    match (least, most) {
+        (0, 0xff) => "u8",
+        (0, 0xffff) => "u16",
+        (0, 0xffff_ffff) => "u32",
+        (0, _) => "u64",
+        (-128, _) => "i8",
+        (-32_768, _) => "i16",
+        (-2_147_483_648, _) => "i32",
+        _ => "i64",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_keeps_its_width() {
+        for (least, most, rust) in [(0, 255, "u8"), (0, 65_535, "u16"), (0, 4_294_967_295, "u32"), (0, (1 << 53) - 1, "u64"), (-128, 127, "i8")] {
+            assert_eq!(integer(least, most), rust);
+        }
+        assert_eq!(integer(-((1 << 53) - 1), (1 << 53) - 1), "i64");
+    }
+
+    #[test]
+    fn a_field_without_tags_has_no_hints() {
+        assert_eq!(hints(&Tags::default(), false), "Hints::NONE");
+        assert!(hints(&Tags::default(), true).contains("digits_are_id: true"));
+    }
+}

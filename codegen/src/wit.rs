@@ -1,0 +1,554 @@
+//! Reads the world: which operations there are, which types they use, and what can't be put into JSON.
+
+use crate::docs::{self, Doc};
+use crate::names;
+use crate::verbs::{self, Effect};
+use std::collections::BTreeSet;
+use std::path::Path;
+use wit_parser::{Interface, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldItem};
+
+/// Why a world can't have a JSON face. Each names the item and the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// An item without a doc comment, or with tags alone.
+    Undocumented { item: String },
+    /// Text after the first tag of a doc comment.
+    ProseAfterTags { item: String },
+    /// A tag that does not exist, or whose value can't be read.
+    Tag { item: String, tag: String, why: String },
+    /// A function whose first word is no known verb, so that its effect is unknown.
+    Verb { function: String },
+    /// A function that is called like a word of WIT.
+    Keyword { function: String },
+    /// A function that is not `func(input: record) -> result<T, error>`, nor takes plain scalars.
+    Signature { function: String, why: String },
+    /// A type that has no natural JSON.
+    NoJson { item: String, kind: String },
+    /// A `@json bare` variant whose cases can't be told apart by their JSON type.
+    AmbiguousBare { item: String, kind: String },
+    /// A tag on something that it does not fit.
+    Misplaced { item: String, why: String },
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Undocumented { item } => write!(f, "{item}: write a doc comment, it becomes help"),
+            Self::ProseAfterTags { item } => write!(f, "{item}: tags stand at the end of a doc comment, text stands before them"),
+            Self::Tag { item, tag, why } => write!(f, "{item}: @{tag}: {why}"),
+            Self::Verb { function } => {
+                write!(f, "{function}: its first word is no known verb, so its effect is unknown; rename it, or add the verb")
+            }
+            Self::Keyword { function } => write!(f, "{function}: a word of WIT; tools that call by name can't call it"),
+            Self::Signature { function, why } => write!(f, "{function}: {why}"),
+            Self::NoJson { item, kind } => write!(f, "{item}: a {kind} has no natural JSON"),
+            Self::AmbiguousBare { item, kind } => {
+                write!(f, "{item}: two cases are a JSON {kind}, so the payload alone does not tell them apart; take `@json bare` away")
+            }
+            Self::Misplaced { item, why } => write!(f, "{item}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A world, read.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    pub(crate) operations: Vec<Operation>,
+    /// Named types that operations use, each after those that it uses.
+    pub(crate) types: Vec<Named>,
+}
+
+/// A function of an exported interface.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    pub(crate) interface: String,
+    pub(crate) function: String,
+    pub(crate) doc: Doc,
+    pub(crate) group: String,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) effect: Effect,
+    pub(crate) repeat_safe: bool,
+    pub(crate) input: Input,
+    pub(crate) output: Option<Shape>,
+    /// `capsule:crm/people@0.1.0.create`.
+    pub(crate) typed: String,
+    /// Interface with its package, as Rust modules.
+    pub(crate) module: String,
+    /// The input has a cursor and the output a next one.
+    pub(crate) paged: bool,
+}
+
+/// What an operation takes.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// One record.
+    Record(String),
+    /// Plain scalars: WIT name and type.
+    Scalars(Vec<(String, Shape)>),
+}
+
+/// A named type.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    /// Interface with its package, as Rust modules.
+    pub(crate) module: String,
+    pub(crate) doc: Doc,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Record(Vec<Field>),
+    Variant(Form, Vec<Case>),
+    Enum(Vec<Case>),
+}
+
+/// How the JSON of a variant looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `{"case": payload}`, or `"case"`.
+    Tagged,
+    /// The payload alone.
+    Bare,
+    /// The payload or null.
+    Change,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) json: String,
+    pub(crate) doc: Doc,
+    pub(crate) shape: Shape,
+    /// A text of digits is an id.
+    pub(crate) digits_are_id: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) json: String,
+    pub(crate) doc: Doc,
+    pub(crate) shape: Option<Shape>,
+}
+
+/// A type as JSON sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Boolean,
+    Integer { least: i64, most: i64 },
+    Number,
+    Text,
+    Bytes,
+    List(Box<Shape>),
+    Option(Box<Shape>),
+    /// An option of a change variant: absent, null or a value.
+    Change(String),
+    /// A list of records of two fields, as an object.
+    Map(String),
+    Named(String),
+}
+
+/// Largest whole number that every JSON reader keeps exact.
+const EXACT: i64 = (1 << 53) - 1;
+
+impl Contract {
+    /// Reads the WIT package in a folder (with its dependencies under `deps/`).
+    ///
+    /// # Errors
+    /// WIT that does not parse, and every [`Refusal`].
+    pub fn read(folder: &Path, world: &str) -> anyhow::Result<Self> {
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve.push_dir(folder)?;
+        Self::of(&resolve, package, world)
+    }
+
+    /// The same from one text, without dependencies.
+    ///
+    /// # Errors
+    /// WIT that does not parse, and every [`Refusal`].
+    pub fn parse(text: &str, world: &str) -> anyhow::Result<Self> {
+        let mut resolve = Resolve::default();
+        let package = resolve.push_str("text.wit", text)?;
+        Self::of(&resolve, package, world)
+    }
+
+    fn of(resolve: &Resolve, package: wit_parser::PackageId, world: &str) -> anyhow::Result<Self> {
+        let world = resolve.select_world(&[package], Some(world))?;
+        let mut reader = Reader { resolve, types: Vec::new(), seen: BTreeSet::new() };
+        let mut operations = Vec::new();
+        for item in resolve.worlds[world].exports.values() {
+            let WorldItem::Interface { id, .. } = item else { continue };
+            let interface = &resolve.interfaces[*id];
+            if interface.package == Some(package) {
+                reader.interface(interface, &mut operations)?;
+            }
+        }
+        operations.sort_by_key(Operation::id);
+        Ok(Self { operations, types: reader.types })
+    }
+}
+
+impl Operation {
+    pub(crate) fn id(&self) -> String {
+        format!("{}.{}", self.interface, self.function)
+    }
+}
+
+struct Reader<'a> {
+    resolve: &'a Resolve,
+    types: Vec<Named>,
+    seen: BTreeSet<TypeId>,
+}
+
+impl Reader<'_> {
+    fn interface(&mut self, interface: &Interface, operations: &mut Vec<Operation>) -> Result<(), Refusal> {
+        let name = interface.name.clone().unwrap_or_default();
+        let about = docs::read(interface.docs.contents.as_deref(), &name)?;
+        let package = interface.package.map(|id| self.resolve.packages[id].name.clone());
+        for function in interface.functions.values() {
+            let item = format!("{name}.{}", function.name);
+            if names::WIT_KEYWORDS.contains(&function.name.as_str()) {
+                return Err(Refusal::Keyword { function: item });
+            }
+            let doc = docs::read(function.docs.contents.as_deref(), &item)?;
+            let (mut effect, repeat_safe) =
+                verbs::meaning(&function.name).ok_or_else(|| Refusal::Verb { function: item.clone() })?;
+            effect = match doc.tags.effect.as_deref() {
+                None => effect,
+                Some("read") => Effect::Read,
+                Some("write") => Effect::Write,
+                Some("destructive") => Effect::Destructive,
+                Some(other) => {
+                    return Err(Refusal::Tag { item, tag: format!("effect {other}"), why: "read, write or destructive".into() });
+                }
+            };
+            let input = self.input(function, &item)?;
+            let output = self.output(function, &item)?;
+            let paged = self.paged(&input, output.as_ref());
+            operations.push(Operation {
+                typed: package.as_ref().map_or_else(String::new, |package| {
+                    let version = package.version.as_ref().map_or_else(String::new, |version| format!("@{version}"));
+                    format!("{}:{}/{name}{version}.{}", package.namespace, package.name, function.name)
+                }),
+                module: self.module(interface),
+                aliases: about.tags.aliases.iter().map(|alias| format!("{alias}.{}", function.name)).collect(),
+                group: about.title.clone(),
+                interface: name.clone(),
+                function: function.name.clone(),
+                doc,
+                effect,
+                repeat_safe,
+                input,
+                output,
+                paged,
+            });
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, function: &wit_parser::Function, item: &str) -> Result<Input, Refusal> {
+        let refuse = |why: &str| Refusal::Signature { function: item.to_owned(), why: why.to_owned() };
+        if let [only] = function.params.as_slice()
+            && let Shape::Named(name) = self.shape(only.ty, item)?
+        {
+            let record = self.types.iter().any(|named| named.name == name && matches!(named.kind, Kind::Record(_)));
+            return match (record, only.name.as_str()) {
+                (true, "input") => Ok(Input::Record(name)),
+                (true, _) => Err(refuse("its record is called `input`")),
+                (false, _) => Err(refuse("it takes one record, or plain scalars")),
+            };
+        }
+        let mut scalars = Vec::new();
+        for param in &function.params {
+            let shape = self.shape(param.ty, item)?;
+            if !matches!(shape, Shape::Boolean | Shape::Integer { .. } | Shape::Number | Shape::Text) {
+                return Err(refuse("it takes one record, or plain scalars"));
+            }
+            scalars.push((param.name.clone(), shape));
+        }
+        Ok(Input::Scalars(scalars))
+    }
+
+    fn output(&mut self, function: &wit_parser::Function, item: &str) -> Result<Option<Shape>, Refusal> {
+        let refuse = || Refusal::Signature { function: item.to_owned(), why: "it returns `result<T, error>`".to_owned() };
+        let Some(Type::Id(id)) = function.result else { return Err(refuse()) };
+        let TypeDefKind::Result(result) = &self.resolve.types[id].kind else { return Err(refuse()) };
+        match result.err {
+            Some(Type::Id(error)) if self.resolve.types[error].name.as_deref() == Some("error") => {}
+            _ => return Err(refuse()),
+        }
+        result.ok.map(|ok| self.shape(ok, item)).transpose()
+    }
+
+    fn paged(&self, input: &Input, output: Option<&Shape>) -> bool {
+        let has = |name: &str, wanted: &[&str]| {
+            self.types.iter().any(|named| match &named.kind {
+                Kind::Record(fields) if named.name == name => {
+                    wanted.iter().all(|field| fields.iter().any(|given| given.json == *field))
+                }
+                _ => false,
+            })
+        };
+        match (input, output) {
+            (Input::Record(input), Some(Shape::Named(output))) => has(input, &["cursor"]) && has(output, &["items", "next"]),
+            _ => false,
+        }
+    }
+
+    fn shape(&mut self, ty: Type, item: &str) -> Result<Shape, Refusal> {
+        let whole = |least: i64, most: i64| Shape::Integer { least, most };
+        Ok(match ty {
+            Type::Bool => Shape::Boolean,
+            Type::U8 => whole(0, i64::from(u8::MAX)),
+            Type::U16 => whole(0, i64::from(u16::MAX)),
+            Type::U32 => whole(0, i64::from(u32::MAX)),
+            Type::U64 => whole(0, EXACT),
+            Type::S8 => whole(i64::from(i8::MIN), i64::from(i8::MAX)),
+            Type::S16 => whole(i64::from(i16::MIN), i64::from(i16::MAX)),
+            Type::S32 => whole(i64::from(i32::MIN), i64::from(i32::MAX)),
+            Type::S64 => whole(-EXACT, EXACT),
+            Type::F32 | Type::F64 => Shape::Number,
+            Type::String => Shape::Text,
+            Type::Char => return Err(no_json(item, "char")),
+            Type::ErrorContext => return Err(no_json(item, "error-context")),
+            Type::Id(id) => self.shape_of(id, item)?,
+        })
+    }
+
+    fn shape_of(&mut self, id: TypeId, item: &str) -> Result<Shape, Refusal> {
+        let resolve = self.resolve;
+        let def = &resolve.types[id];
+        match &def.kind {
+            TypeDefKind::Type(inner) => self.shape(*inner, item),
+            TypeDefKind::List(inner) => Ok(Shape::List(Box::new(self.shape(*inner, item)?))),
+            TypeDefKind::Option(inner) => match self.shape(*inner, item)? {
+                Shape::Option(_) | Shape::Change(_) => Err(no_json(item, "option in an option")),
+                Shape::Named(name) if self.form(&name) == Some(Form::Change) => Ok(Shape::Change(name)),
+                inner => Ok(Shape::Option(Box::new(inner))),
+            },
+            TypeDefKind::Record(_) | TypeDefKind::Variant(_) | TypeDefKind::Enum(_) => {
+                let name = def.name.clone().ok_or_else(|| no_json(item, "type without a name"))?;
+                if self.seen.insert(id) {
+                    let named = self.named(id, &name)?;
+                    self.types.push(named);
+                }
+                Ok(Shape::Named(name))
+            }
+            other => Err(no_json(item, other.as_str())),
+        }
+    }
+
+    fn form(&self, name: &str) -> Option<Form> {
+        self.types.iter().find(|named| named.name == name).and_then(|named| match named.kind {
+            Kind::Variant(form, _) => Some(form),
+            _ => None,
+        })
+    }
+
+    fn named(&mut self, id: TypeId, name: &str) -> Result<Named, Refusal> {
+        let resolve = self.resolve;
+        let def = &resolve.types[id];
+        let doc = docs::read(def.docs.contents.as_deref(), name)?;
+        let module = match def.owner {
+            TypeOwner::Interface(interface) => self.module(&resolve.interfaces[interface]),
+            _ => return Err(no_json(name, "type outside of an interface")),
+        };
+        let kind = match &def.kind {
+            TypeDefKind::Record(record) => {
+                let mut fields = Vec::new();
+                for field in &record.fields {
+                    let item = format!("{name}.{}", field.name);
+                    let doc = docs::read(field.docs.contents.as_deref(), &item)?;
+                    fields.push(self.field(&field.name, field.ty, doc, &item)?);
+                }
+                Kind::Record(fields)
+            }
+            TypeDefKind::Enum(cases) => {
+                let mut all = Vec::new();
+                for case in &cases.cases {
+                    let doc = docs::read(case.docs.contents.as_deref(), &format!("{name}.{}", case.name))?;
+                    all.push(Case { json: json_name(&doc, &case.name), name: case.name.clone(), doc, shape: None });
+                }
+                Kind::Enum(all)
+            }
+            TypeDefKind::Variant(variant) => {
+                let form = match doc.tags.json.as_deref() {
+                    None => Form::Tagged,
+                    Some("bare") => Form::Bare,
+                    Some("change") => Form::Change,
+                    Some(other) => {
+                        return Err(Refusal::Misplaced { item: name.into(), why: format!("a variant can't be `@json {other}`") });
+                    }
+                };
+                let mut all = Vec::new();
+                for case in &variant.cases {
+                    let item = format!("{name}.{}", case.name);
+                    let doc = docs::read(case.docs.contents.as_deref(), &item)?;
+                    let shape = case.ty.map(|ty| self.shape(ty, &item)).transpose()?;
+                    if matches!(shape, Some(Shape::Option(_) | Shape::Change(_))) {
+                        return Err(no_json(&item, "option as a payload"));
+                    }
+                    all.push(Case { json: json_name(&doc, &case.name), name: case.name.clone(), doc, shape });
+                }
+                self.fits(name, form, &all)?;
+                Kind::Variant(form, all)
+            }
+            other => return Err(no_json(name, other.as_str())),
+        };
+        Ok(Named { name: name.to_owned(), module, doc, kind })
+    }
+
+    fn field(&mut self, name: &str, ty: Type, doc: Doc, item: &str) -> Result<Field, Refusal> {
+        let mut shape = self.shape(ty, item)?;
+        let misplaced = |why: &str| Refusal::Misplaced { item: item.to_owned(), why: why.to_owned() };
+        let mut json = names::camel(name);
+        let mut digits_are_id = false;
+        match doc.tags.json.as_deref() {
+            None => {}
+            Some("bare" | "change") => return Err(misplaced("`@json bare` and `@json change` stand on variants")),
+            Some("name-or-number") => digits_are_id = true,
+            Some("base64") => {
+                let bytes = Shape::Integer { least: 0, most: i64::from(u8::MAX) };
+                shape = match shape {
+                    Shape::List(item) if *item == bytes => Shape::Bytes,
+                    Shape::Option(list) if *list == Shape::List(Box::new(bytes)) => Shape::Option(Box::new(Shape::Bytes)),
+                    _ => return Err(misplaced("`@json base64` stands on a list of bytes")),
+                };
+            }
+            Some("object") => {
+                shape = match shape {
+                    Shape::List(item) => self.map(&item, item_name(&item), &misplaced)?,
+                    Shape::Option(list) => match *list {
+                        Shape::List(item) => Shape::Option(Box::new(self.map(&item, item_name(&item), &misplaced)?)),
+                        _ => return Err(misplaced("`@json object` stands on a list")),
+                    },
+                    _ => return Err(misplaced("`@json object` stands on a list")),
+                };
+            }
+            Some(spelling) => json = spelling.to_owned(),
+        }
+        if let Shape::Named(name) = &shape
+            && self.form(name) == Some(Form::Change)
+        {
+            return Err(misplaced("a change stands in an option, where absent leaves"));
+        }
+        let bare = match &shape {
+            Shape::Option(inner) => inner.as_ref(),
+            other => other,
+        };
+        if doc.tags.range.is_some() && !matches!(bare, Shape::Integer { .. }) {
+            return Err(misplaced("`@range` stands on a whole number"));
+        }
+        if doc.tags.default.is_some() {
+            let fits = match (&shape, bare) {
+                (Shape::Option(_), Shape::Text | Shape::Boolean | Shape::Integer { .. }) => true,
+                (Shape::Option(_), Shape::Named(name)) => {
+                    self.types.iter().any(|named| named.name == *name && matches!(named.kind, Kind::Enum(_)))
+                }
+                _ => false,
+            };
+            if !fits {
+                return Err(misplaced("`@default` stands on an option of a text, a whole number, a boolean or an enum"));
+            }
+        }
+        if (doc.tags.format.is_some() || !doc.tags.values.is_empty()) && *bare != Shape::Text {
+            return Err(misplaced("`@format` and `@values` stand on texts"));
+        }
+        Ok(Field { name: name.to_owned(), json, doc, shape, digits_are_id })
+    }
+
+    /// The object form of a list of two-field records.
+    fn map(&self, item: &Shape, name: &str, misplaced: &dyn Fn(&str) -> Refusal) -> Result<Shape, Refusal> {
+        let named = self.types.iter().find(|named| named.name == name);
+        match named.map(|named| &named.kind) {
+            Some(Kind::Record(fields)) if fields.len() == 2 && matches!(item, Shape::Named(_)) => Ok(Shape::Map(name.to_owned())),
+            _ => Err(misplaced("`@json object` stands on a list of records with two fields")),
+        }
+    }
+
+    /// Whether the form of a variant fits its cases.
+    fn fits(&self, name: &str, form: Form, cases: &[Case]) -> Result<(), Refusal> {
+        match form {
+            Form::Tagged => Ok(()),
+            Form::Change => match cases {
+                [set, clear] if set.name == "set" && clear.name == "clear" && set.shape.is_some() && clear.shape.is_none() => Ok(()),
+                _ => Err(Refusal::Misplaced { item: name.into(), why: "`@json change` stands on a variant `set(T), clear`".into() }),
+            },
+            Form::Bare => {
+                let mut kinds = BTreeSet::new();
+                for case in cases {
+                    let Some(shape) = &case.shape else {
+                        return Err(Refusal::Misplaced { item: format!("{name}.{}", case.name), why: "a bare case has a payload".into() });
+                    };
+                    for kind in self.json_kinds(shape) {
+                        if !kinds.insert(kind) {
+                            return Err(Refusal::AmbiguousBare { item: name.into(), kind: kind.into() });
+                        }
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The JSON types that a shape can have.
+    pub(crate) fn json_kinds(&self, shape: &Shape) -> Vec<&'static str> {
+        json_kinds(&self.types, shape)
+    }
+
+    fn module(&self, interface: &Interface) -> String {
+        let package = interface.package.map(|id| &self.resolve.packages[id].name);
+        let name = interface.name.as_deref().unwrap_or_default();
+        package.map_or_else(String::new, |package| {
+            format!("{}::{}::{}", names::snake(&package.namespace), names::snake(&package.name), names::snake(name))
+        })
+    }
+}
+
+/// The JSON types that a shape can have.
+pub(crate) fn json_kinds(types: &[Named], shape: &Shape) -> Vec<&'static str> {
+    match shape {
+        Shape::Boolean => vec!["boolean"],
+        Shape::Integer { .. } | Shape::Number => vec!["number"],
+        Shape::Text | Shape::Bytes => vec!["string"],
+        Shape::List(_) => vec!["array"],
+        Shape::Map(_) => vec!["object"],
+        Shape::Option(inner) => json_kinds(types, inner),
+        Shape::Change(name) | Shape::Named(name) => match types.iter().find(|named| named.name == *name).map(|named| &named.kind) {
+            Some(Kind::Enum(_)) => vec!["string"],
+            Some(Kind::Variant(Form::Bare | Form::Change, cases)) => {
+                cases.iter().filter_map(|case| case.shape.as_ref()).flat_map(|shape| json_kinds(types, shape)).collect()
+            }
+            Some(Kind::Variant(Form::Tagged, cases)) => {
+                let mut kinds = Vec::new();
+                if cases.iter().any(|case| case.shape.is_none()) {
+                    kinds.push("string");
+                }
+                if cases.iter().any(|case| case.shape.is_some()) {
+                    kinds.push("object");
+                }
+                kinds
+            }
+            _ => vec!["object"],
+        },
+    }
+}
+
+fn item_name(shape: &Shape) -> &str {
+    match shape {
+        Shape::Named(name) => name,
+        _ => "",
+    }
+}
+
+fn json_name(doc: &Doc, wit: &str) -> String {
+    doc.tags.json.clone().unwrap_or_else(|| names::camel(wit))
+}
+
+fn no_json(item: &str, kind: &str) -> Refusal {
+    Refusal::NoJson { item: item.to_owned(), kind: kind.to_owned() }
+}

@@ -1,0 +1,53 @@
+//! What the operations do: one file for each interface of the WIT, a function for each of its functions. Knows operations, not HTTP.
+//!
+//! Called by the generated dispatch and by the typed exports; calls `api/` and `model/`. `many.rs` runs calls side by side, `read.rs`
+//! turns rows into records, `party.rs` holds what people and organisations have in common.
+
+mod many;
+pub mod organisations;
+pub mod parties;
+mod party;
+pub mod people;
+mod read;
+
+pub use many::{invoke_many, plan};
+
+use crate::api::{Client, unsupported};
+use crate::bindings::integration::connector::types::{Error, PermanentError};
+use crate::contract::{OPERATIONS, Operation, Reading, check, nearest, operation};
+use serde_json::Value;
+
+/// Runs one operation: JSON in, JSON out.
+///
+/// # Errors
+/// `unsupported` with the nearest ids, `invalid-input` with every fault before anything is sent, and what the operation gives.
+pub async fn invoke(client: &Client, id: &str, input: &str) -> Result<String, Error> {
+    let operation = known(id)?;
+    let input = checked(operation, input)?;
+    (operation.run)(client, input).await.map(|output| output.to_string())
+}
+
+/// The operation of an id.
+fn known(id: &str) -> Result<&'static Operation, Error> {
+    operation(id).ok_or_else(|| {
+        let ids = OPERATIONS.iter().flat_map(|operation| operation.aliases.iter().copied().chain([operation.id]));
+        let near = nearest(id, ids, 3);
+        let way_out = if near.is_empty() {
+            "catalog.operations lists what there is.".to_owned()
+        } else {
+            format!("Did you mean {}?", near.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", "))
+        };
+        unsupported(format!("There is no operation `{}`. {way_out}", crate::contract::brief(id)))
+    })
+}
+
+/// The input, parsed and judged. An empty text stands for an empty object.
+fn checked(operation: &Operation, input: &str) -> Result<Value, Error> {
+    let mut value: Value = if input.trim().is_empty() {
+        Value::Object(serde_json::Map::new())
+    } else {
+        serde_json::from_str(input).map_err(|error| crate::api::invalid("", "type", format!("The input is not JSON: {error}.")))?
+    };
+    let faults = check(&operation.input, &mut value, Reading::Input);
+    if faults.is_empty() { Ok(value) } else { Err(Error::Permanent(PermanentError::InvalidInput(faults))) }
+}

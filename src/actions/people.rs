@@ -1,0 +1,61 @@
+//! People.
+
+use super::party;
+use crate::api::{Client, invalid};
+use crate::bindings::capsule::crm::types::{FindParties, NewPerson, Party, PartyPage, PersonUpdate, PersonUpsert, UpsertedParty};
+use crate::bindings::integration::connector::types::Error;
+
+/// Create a person.
+///
+/// # Errors
+/// `invalid-input`, `ambiguous`, `outcome-unknown`, and what sending gives.
+pub async fn create(client: &Client, input: NewPerson) -> Result<Party, Error> {
+    named(&input, "")?;
+    party::create(client, input.into(), "").await
+}
+
+/// Change a person.
+///
+/// # Errors
+/// `not-found`, `invalid-input`, `ambiguous`, and what sending gives.
+pub async fn update(client: &Client, input: PersonUpdate) -> Result<Party, Error> {
+    party::update(client, input.into()).await
+}
+
+/// Find people.
+///
+/// # Errors
+/// `invalid-input`, `stale-cursor`, and what sending gives.
+pub async fn find(client: &Client, input: FindParties) -> Result<PartyPage, Error> {
+    party::find(client, "person", input).await
+}
+
+/// Change a person, or create one.
+///
+/// # Errors
+/// `invalid-input`, `ambiguous`, and what sending gives.
+pub async fn upsert(client: &Client, input: PersonUpsert) -> Result<UpsertedParty, Error> {
+    named(&input.person, "/person")?;
+    let several = input.several_or_default();
+    party::upsert(client, &input.match_by, several, input.person.into(), "/person", true).await
+}
+
+/// Find a person, or create one.
+///
+/// # Errors
+/// `invalid-input`, `ambiguous`, and what sending gives.
+pub async fn find_or_create(client: &Client, input: PersonUpsert) -> Result<UpsertedParty, Error> {
+    named(&input.person, "/person")?;
+    let several = input.several_or_default();
+    party::upsert(client, &input.match_by, several, input.person.into(), "/person", false).await
+}
+
+/// One of the names is enough, and one must be there (API reference 3.1).
+fn named(person: &NewPerson, at: &str) -> Result<(), Error> {
+    let given = |name: &Option<String>| name.as_deref().is_some_and(|name| !name.trim().is_empty());
+    if given(&person.first_name) || given(&person.last_name) {
+        Ok(())
+    } else {
+        Err(invalid(format!("{at}/lastName"), "required", "a person needs `firstName` or `lastName`"))
+    }
+}

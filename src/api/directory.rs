@@ -1,0 +1,215 @@
+//! What the account defines, read once in a sandbox: users, teams, tags, custom fields, titles, countries, and the account's address.
+
+use super::answer::record;
+use super::call::Call;
+use super::client::Client;
+use super::error::{ambiguous, invalid};
+use super::once::Once;
+use super::page::Span;
+use crate::bindings::capsule::crm::types::{NestedTeam, NestedUser, Ref, Tag};
+use crate::bindings::integration::connector::types::Error;
+use crate::contract::nearest;
+use crate::model::field::{Definition, Entity};
+use crate::model::same;
+use serde_json::Value;
+use std::rc::Rc;
+
+/// The account's lists, each read at first use.
+#[derive(Default)]
+pub(super) struct Directory {
+    users: Once<Vec<NestedUser>>,
+    teams: Once<Vec<NestedTeam>>,
+    titles: Once<Vec<String>>,
+    countries: Once<Vec<String>>,
+    site: Once<String>,
+    tags: [Once<Vec<Tag>>; 3],
+    definitions: [Once<Vec<Definition>>; 3],
+}
+
+/// More pages than any account's settings fill; a list that is longer is refused rather than cut.
+const MOST_ROWS: u32 = 10_000;
+
+impl Client {
+    /// All rows of a list of settings.
+    async fn all(&self, segments: &[&str], key: &str) -> Result<(Call, Vec<Value>), Error> {
+        let call = Call::get(segments);
+        let page = self.page(&call, key, Span { limit: MOST_ROWS, cursor: None, per_page: super::page::PER_PAGE }).await?;
+        if page.next.is_some() {
+            return Err(super::error::too_large(format!("The account has more than {MOST_ROWS} {key}: name them by id.")));
+        }
+        Ok((call, page.rows))
+    }
+
+    /// All users.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn users(&self) -> Result<Rc<Vec<NestedUser>>, Error> {
+        self.directory
+            .users
+            .get(async || {
+                let (call, rows) = self.all(&["users"], "users").await?;
+                rows.into_iter().map(|row| record(&call, 200, row)).collect()
+            })
+            .await
+    }
+
+    /// All teams.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn teams(&self) -> Result<Rc<Vec<NestedTeam>>, Error> {
+        self.directory
+            .teams
+            .get(async || {
+                let (call, rows) = self.all(&["teams"], "teams").await?;
+                rows.into_iter().map(|row| record(&call, 200, row)).collect()
+            })
+            .await
+    }
+
+    /// The forms of address that a person may have.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn titles(&self) -> Result<Rc<Vec<String>>, Error> {
+        self.directory.titles.get(async || self.texts("titles", "personTitles", "title").await).await
+    }
+
+    /// The countries that an address may have.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn countries(&self) -> Result<Rc<Vec<String>>, Error> {
+        self.directory.countries.get(async || self.texts("countries", "countries", "name").await).await
+    }
+
+    async fn texts(&self, path: &str, key: &str, field: &str) -> Result<Vec<String>, Error> {
+        let (_, rows) = self.all(&[path], key).await?;
+        Ok(rows.iter().filter_map(|row| row.get(field)?.as_str()).map(ToOwned::to_owned).collect())
+    }
+
+    /// The account's address for people: by the environment, or asked for.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn web_url(&self) -> Result<Rc<String>, Error> {
+        if let Some(url) = self.known_web_url() {
+            return Ok(Rc::new(url.to_owned()));
+        }
+        self.directory
+            .site
+            .get(async || {
+                let call = Call::get(&["site"]);
+                let mut answer = self.send(&call).await?;
+                let site = answer.take(&call, "site")?;
+                let url = site.get("url").and_then(Value::as_str).unwrap_or_default();
+                if url.starts_with("https://") || url.starts_with("http://") {
+                    Ok(url.trim_end_matches('/').to_owned())
+                } else {
+                    Err(super::error::malformed(&call, answer.status, "The site has no address."))
+                }
+            })
+            .await
+    }
+
+    /// The tags of an entity.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn tags(&self, entity: Entity) -> Result<Rc<Vec<Tag>>, Error> {
+        let [parties, opportunities, projects] = &self.directory.tags;
+        let once = match entity {
+            Entity::Parties => parties,
+            Entity::Opportunities => opportunities,
+            Entity::Projects => projects,
+        };
+        once.get(async || {
+            let (call, rows) = self.all(&[entity.path(), "tags"], "tags").await?;
+            rows.into_iter().map(|row| record(&call, 200, row)).collect()
+        })
+        .await
+    }
+
+    /// The custom fields of an entity, those of data tags among them.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn definitions(&self, entity: Entity) -> Result<Rc<Vec<Definition>>, Error> {
+        let [parties, opportunities, projects] = &self.directory.definitions;
+        let once = match entity {
+            Entity::Parties => parties,
+            Entity::Opportunities => opportunities,
+            Entity::Projects => projects,
+        };
+        once.get(async || {
+            let (_, rows) = self.all(&[entity.path(), "fields", "definitions"], "definitions").await?;
+            Ok(rows.iter().filter_map(Definition::read).collect())
+        })
+        .await
+    }
+
+    /// The definition that an id or a name means.
+    ///
+    /// # Errors
+    /// `invalid-input` with the nearest names, `ambiguous` where two data tags have a field of that name.
+    pub async fn definition(&self, entity: Entity, wanted: &Ref, pointer: &str) -> Result<Definition, Error> {
+        let all = self.definitions(entity).await?;
+        let known = all.iter().map(|one| (one.id, one.name.as_str()));
+        let id = resolve(wanted, known, "custom field", pointer)?;
+        // An id is taken at its word elsewhere; here its type is wanted, so it must be known.
+        all.iter().find(|one| one.id == id).cloned().ok_or_else(|| invalid(pointer, "not-found", format!("There is no custom field {id}.")))
+    }
+
+    /// The id of a user, by id, full name or sign-in name.
+    ///
+    /// # Errors
+    /// `invalid-input` with the nearest names, `ambiguous`, and what sending gives.
+    pub async fn user(&self, wanted: &Ref, pointer: &str) -> Result<u64, Error> {
+        if let Ref::Id(id) = wanted {
+            return Ok(*id);
+        }
+        let all = self.users().await?;
+        if let Ref::Name(name) = wanted
+            && let Some(user) = all.iter().find(|user| user.username.as_deref().is_some_and(|username| same(username, name)))
+        {
+            return Ok(user.id);
+        }
+        resolve(wanted, all.iter().map(|user| (user.id, user.name.as_deref().unwrap_or_default())), "user", pointer)
+    }
+
+    /// The id of a team, by id or name.
+    ///
+    /// # Errors
+    /// `invalid-input` with the nearest names, `ambiguous`, and what sending gives.
+    pub async fn team(&self, wanted: &Ref, pointer: &str) -> Result<u64, Error> {
+        if let Ref::Id(id) = wanted {
+            return Ok(*id);
+        }
+        let all = self.teams().await?;
+        resolve(wanted, all.iter().map(|team| (team.id, team.name.as_deref().unwrap_or_default())), "team", pointer)
+    }
+}
+
+/// The id that a reference means among the known ones. An id is taken at its word.
+pub(crate) fn resolve<'a>(wanted: &Ref, known: impl Iterator<Item = (u64, &'a str)> + Clone, what: &str, pointer: &str) -> Result<u64, Error> {
+    let name = match wanted {
+        Ref::Id(id) => return Ok(*id),
+        Ref::Name(name) => name,
+    };
+    let matches: Vec<(u64, &str)> = known.clone().filter(|(_, label)| same(label, name)).collect();
+    match matches.as_slice() {
+        [(id, _)] => Ok(*id),
+        [] => {
+            let near = nearest(name, known.clone().map(|(_, label)| label), 3);
+            let way_out = if near.is_empty() {
+                let some: Vec<_> = known.take(10).map(|(_, label)| format!("`{label}`")).collect();
+                if some.is_empty() { "There is none at all.".to_owned() } else { format!("There are: {}.", some.join(", ")) }
+            } else {
+                format!("Did you mean {}?", near.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", "))
+            };
+            Err(invalid(pointer, "not-found", format!("There is no {what} `{}`. {way_out}", crate::contract::brief(name))))
+        }
+        several => Err(ambiguous(pointer, several.iter().map(|(id, label)| (*id, (*label).to_owned())))),
+    }
+}

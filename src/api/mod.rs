@@ -1,0 +1,25 @@
+//! How to speak to Capsule: requests, envelopes, paging, errors, and what an account defines. Knows HTTP, knows no operation.
+//!
+//! Called by `actions/`, `auth.rs` and `catalog/`; calls `contract/` and `model/`, and sends through [`Transport`].
+
+mod answer;
+mod call;
+mod client;
+mod directory;
+mod error;
+mod once;
+mod page;
+#[cfg(test)]
+pub(crate) mod script;
+mod transport;
+
+pub use answer::Answer;
+pub use call::{Call, Method};
+pub use client::{Client, Settings};
+pub(crate) use directory::resolve;
+pub use error::{
+    ambiguous, conflict, fault, forbidden, incomplete, invalid, is_not_found, malformed, not_found, stale_cursor, too_large, unsupported, violation,
+};
+pub use once::Once;
+pub use page::{Page, Span};
+pub use transport::{Lost, Sending, Transport};

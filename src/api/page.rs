@@ -1,0 +1,188 @@
+//! Walking a list: Capsule's pages in, one page of the contract out.
+
+use super::answer::Answer;
+use super::call::Call;
+use super::client::{API_BASE, Client};
+use super::error::{malformed, stale_cursor};
+use crate::bindings::integration::connector::types::Error;
+use serde_json::Value;
+
+/// Most rows that Capsule gives at a time (API reference 2.5).
+pub(crate) const PER_PAGE: u32 = 100;
+/// The same for entries of a record.
+pub(crate) const ENTRIES_PER_PAGE: u32 = 50;
+
+/// Which part of a list a caller wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Span<'a> {
+    /// Most items.
+    pub limit: u32,
+    /// Where the page before ended.
+    pub cursor: Option<&'a str>,
+    /// Most rows that Capsule gives at a time here.
+    pub per_page: u32,
+}
+
+impl<'a> Span<'a> {
+    /// Of a list that gives 100 rows at a time.
+    #[must_use]
+    pub fn new(limit: u32, cursor: Option<&'a String>) -> Self {
+        Self { limit, cursor: cursor.map(String::as_str), per_page: PER_PAGE }
+    }
+
+    /// Of the entries of a record.
+    #[must_use]
+    pub fn of_entries(limit: u32, cursor: Option<&'a String>) -> Self {
+        Self { per_page: ENTRIES_PER_PAGE, ..Self::new(limit, cursor) }
+    }
+}
+
+/// Rows as Capsule gave them.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<Value>,
+    /// Where to go on; none at the end.
+    pub next: Option<String>,
+    /// Of all pages, where Capsule counts.
+    pub total: Option<u64>,
+}
+
+impl Client {
+    /// Reads rows of a list until the limit is reached or the list ends. `key` is the list's key in the envelope.
+    ///
+    /// # Errors
+    /// `stale-cursor` for a cursor of another list, of other parameters or of another version; and what sending gives.
+    pub async fn page(&self, call: &Call, key: &str, span: Span<'_>) -> Result<Page, Error> {
+        self.page_where(call, key, span, |_| true).await
+    }
+
+    /// The same, keeping the rows that a check lets pass: for what Capsule can only find roughly.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page).
+    pub async fn page_where(&self, call: &Call, key: &str, span: Span<'_>, keep: impl Fn(&Value) -> bool) -> Result<Page, Error> {
+        let print = fingerprint(call, key);
+        let start = match span.cursor {
+            Some(text) => Position::read(text, print)?,
+            None => Position { page: 1, per_page: span.limit.clamp(1, span.per_page), skip: 0 },
+        };
+        let mut position = start;
+        let mut page = Page::default();
+        loop {
+            let call = call.clone().with("page", position.page.to_string()).with("perPage", position.per_page.to_string());
+            let mut answer = self.send(&call).await?;
+            page.total = page.total.or(answer.total());
+            let rows = answer.rows(&call, key)?;
+            let following = self.next_page(&call, &answer, position.page)?;
+            for (index, row) in rows.into_iter().enumerate().skip(position.skip as usize) {
+                if page.rows.len() >= span.limit as usize {
+                    // The limit ends within Capsule's page.
+                    let skip = u32::try_from(index).unwrap_or(u32::MAX);
+                    page.next = Some(Position { skip, ..position }.write(print));
+                    return Ok(page);
+                }
+                if keep(&row) {
+                    page.rows.push(row);
+                }
+            }
+            let Some(next) = following else { return Ok(page) };
+            position = Position { page: next, skip: 0, ..position };
+            if page.rows.len() >= span.limit as usize {
+                page.next = Some(position.write(print));
+                return Ok(page);
+            }
+        }
+    }
+
+    /// The number of the next page by the `Link` header, or by `X-Pagination-Has-More` where there is no `Link`. Only the number is taken
+    /// out of a link, never its address, and only out of a link to the same origin and path.
+    fn next_page(&self, call: &Call, answer: &Answer, page: u32) -> Result<Option<u32>, Error> {
+        let links = answer.headers.get_all(http::header::LINK);
+        let strange = |why: &str| malformed(call, answer.status, format!("The link to the next page {why}."));
+        for link in links.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(", <")) {
+            let Some((target, params)) = link.trim_start_matches('<').split_once('>') else { continue };
+            if !params.split(';').any(|param| matches!(param.trim(), "rel=\"next\"" | "rel=next")) {
+                continue;
+            }
+            let base = self.base()?;
+            let rest = target.strip_prefix(base).or_else(|| target.strip_prefix(API_BASE)).unwrap_or(target);
+            let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+            if path != call.path {
+                return Err(strange("leads elsewhere"));
+            }
+            let number = query.split('&').find_map(|pair| pair.strip_prefix("page=")).and_then(|number| number.parse().ok());
+            return match number {
+                Some(number) if number > page => Ok(Some(number)),
+                _ => Err(strange("does not go on")),
+            };
+        }
+        let has_more = answer.headers.get("x-pagination-has-more").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        Ok((has_more && links.iter().next().is_none()).then(|| page.saturating_add(1)))
+    }
+}
+
+/// What a cursor holds: `1.FINGERPRINT.PAGE.PERPAGE.SKIP`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Position {
+    page: u32,
+    per_page: u32,
+    /// Rows of the page that were given already.
+    skip: u32,
+}
+
+impl Position {
+    fn write(self, print: u64) -> String {
+        format!("1.{print:016x}.{}.{}.{}", self.page, self.per_page, self.skip)
+    }
+
+    fn read(text: &str, print: u64) -> Result<Self, Error> {
+        let bad = || stale_cursor("The cursor is damaged, or of another version. Start again without it.");
+        let parts: Vec<&str> = text.split('.').take(6).collect();
+        let ["1", given, page, per_page, skip] = parts.as_slice() else { return Err(bad()) };
+        let number = |text: &str, most: u32| text.parse::<u32>().ok().filter(|number| *number <= most).ok_or_else(bad);
+        let position = Self { page: number(page, u32::MAX)?, per_page: number(per_page, PER_PAGE)?, skip: number(skip, PER_PAGE)? };
+        if position.page == 0 || position.per_page == 0 {
+            return Err(bad());
+        }
+        if u64::from_str_radix(given, 16) != Ok(print) {
+            return Err(stale_cursor("The cursor is of another operation or of other parameters. Start again without it."));
+        }
+        Ok(position)
+    }
+}
+
+/// Tells lists apart: FNV-1a of what is asked, without the page.
+fn fingerprint(call: &Call, key: &str) -> u64 {
+    let body = call.body.as_ref().map_or_else(String::new, Value::to_string);
+    let text = format!("{key}\n{}\n{body}", call.target());
+    crate::contract::fingerprint(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_comes_back(page in 1u32.., per_page in 1u32..=100, skip in 0u32..=100, print: u64) {
+            let position = Position { page, per_page, skip };
+            prop_assert_eq!(Position::read(&position.write(print), print).unwrap(), position);
+        }
+
+        #[test]
+        fn any_text_is_a_cursor_or_stale(text: String, print: u64) {
+            let _ = Position::read(&text, print);
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_stale() {
+        let one = fingerprint(&Call::get(&["parties"]).with("since", "2026-01-01T00:00:00Z"), "parties");
+        let two = fingerprint(&Call::get(&["parties"]).with("since", "2026-01-02T00:00:00Z"), "parties");
+        let text = Position { page: 2, per_page: 50, skip: 0 }.write(one);
+        assert!(Position::read(&text, one).is_ok());
+        assert!(Position::read(&text, two).is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! The one way out.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+/// A request under way.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<http::Response<Vec<u8>>, Lost>> + 'a>>;
+
+/// Sends requests. In the component over `wasi:http`, in tests whatever a test wants.
+pub trait Transport {
+    /// Sends a request and reads the whole answer, whatever its status. Redirects are answers.
+    fn send(&self, request: http::Request<Vec<u8>>) -> Sending<'_>;
+
+    /// Time since some fixed point, for deadlines. Not a clock for dates.
+    fn elapsed(&self) -> Duration;
+}
+
+/// Why no whole answer came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The host does not let the request out. Its reason.
+    Denied(String),
+    /// The request did not reach Capsule: no address, refused, no TLS.
+    NotSent(String),
+    /// The request may have reached Capsule; the connection broke before a status came.
+    NoAnswer(String),
+    /// The request may have reached Capsule; no status came in time.
+    TimedOut(String),
+    /// The status came, the body did not come whole.
+    Cut {
+        /// What Capsule answered.
+        status: u16,
+        /// What happened to the body.
+        why: String,
+    },
+    /// The body is larger than this component reads.
+    TooLarge {
+        /// What Capsule answered.
+        status: u16,
+    },
+}

@@ -1,0 +1,386 @@
+//! Judges JSON by a shape. Only what passes is turned into the model, which then can't fail.
+
+use super::json::decode;
+use super::nearest::nearest;
+use super::shape::{Field, Hints, Record, Shape, Variant};
+use crate::bindings::integration::connector::types::Violation;
+use serde_json::{Map, Value};
+
+/// Who wrote the JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// A caller: unknown keys are faults, ranges and formats are held.
+    Input,
+    /// The vendor: unknown keys are ignored, lists and booleans may be missing, ranges and formats are its own affair.
+    Answer,
+}
+
+/// Every fault of the value, each with its pointer; none means that it fits. Whole numbers that are written with a fraction of zero
+/// become integers, and texts of digits become ids where the field says so.
+///
+/// At most 100 faults are told.
+#[must_use]
+pub fn check(shape: &Shape, value: &mut Value, reading: Reading) -> Vec<Violation> {
+    let mut judge = Judge { reading, pointer: String::new(), found: Vec::new() };
+    judge.shape(shape, &Hints::NONE, value);
+    judge.found
+}
+
+/// More than anybody mends at once.
+const MOST_FAULTS: usize = 100;
+
+struct Judge {
+    reading: Reading,
+    pointer: String,
+    found: Vec<Violation>,
+}
+
+impl Judge {
+    fn fault(&mut self, rule: &str, message: String) {
+        if self.found.len() < MOST_FAULTS {
+            self.found.push(Violation { pointer: self.pointer.clone(), message, rule: rule.to_owned() });
+        }
+    }
+
+    fn at(&mut self, step: &str, judge: impl FnOnce(&mut Self)) {
+        let length = self.pointer.len();
+        self.pointer.push('/');
+        self.pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        judge(self);
+        self.pointer.truncate(length);
+    }
+
+    fn wrong_type(&mut self, expected: &str, value: &Value) {
+        self.fault("type", format!("{expected} is expected, {} was given", describe(value)));
+    }
+
+    fn shape(&mut self, shape: &Shape, hints: &Hints, value: &mut Value) {
+        match shape {
+            Shape::Boolean => {
+                if !value.is_boolean() {
+                    self.wrong_type("true or false", value);
+                }
+            }
+            Shape::Integer { least, most } => self.integer(*least, *most, hints, value),
+            Shape::Number => {
+                if !value.is_number() {
+                    self.wrong_type("a number", value);
+                }
+            }
+            Shape::Text => self.text(hints, value),
+            Shape::Bytes => match value.as_str() {
+                Some(text) if decode(text).is_some() => {}
+                Some(_) => self.fault("type", "base64 is expected".into()),
+                None => self.wrong_type("base64 text", value),
+            },
+            Shape::List(item) => match value {
+                Value::Array(items) => {
+                    for (index, value) in items.iter_mut().enumerate() {
+                        self.at(&index.to_string(), |judge| judge.shape(item, &Hints::NONE, value));
+                    }
+                }
+                _ => self.wrong_type("an array", value),
+            },
+            Shape::Option(inner) | Shape::Change(inner) => {
+                if !value.is_null() {
+                    self.shape(inner, hints, value);
+                }
+            }
+            Shape::Map(record) => self.map(record, value),
+            Shape::Record(record) => self.record(record, value),
+            Shape::Enum(all) => match value.as_str() {
+                Some(text) if all.cases.iter().any(|(case, _)| *case == text) => {}
+                Some(text) => {
+                    let message = one_of(text, all.cases.iter().map(|(case, _)| *case));
+                    self.fault("choice", message);
+                }
+                None => self.wrong_type("a text", value),
+            },
+            Shape::Variant(variant) if variant.bare => self.bare(variant, hints, value),
+            Shape::Variant(variant) => self.tagged(variant, value),
+        }
+    }
+
+    fn integer(&mut self, least: i64, most: i64, hints: &Hints, value: &mut Value) {
+        let Some(number) = whole(value) else {
+            return self.wrong_type("a whole number", value);
+        };
+        let (least, most) = match (self.reading, hints.range) {
+            (Reading::Input, Some((low, high))) => (low.max(least), high.min(most)),
+            _ => (least, most),
+        };
+        if number < least || number > most {
+            self.fault("range", format!("{number} is outside of {least} to {most}"));
+        } else {
+            *value = Value::from(number);
+        }
+    }
+
+    fn text(&mut self, hints: &Hints, value: &Value) {
+        let Some(text) = value.as_str() else {
+            return self.wrong_type("a text", value);
+        };
+        if self.reading == Reading::Input {
+            match hints.format {
+                Some("date") if !is_date(text) => {
+                    self.fault("format", "a date `YYYY-MM-DD` is expected".into());
+                }
+                Some("date-time") if !is_date_time(text) => {
+                    self.fault("format", "a time like `2026-02-03T09:15:00Z` is expected".into());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn map(&mut self, record: &Record, value: &mut Value) {
+        let (Some(key), Some(item)) = (record.fields.first(), record.fields.get(1)) else { return };
+        let Value::Object(object) = value else {
+            return self.wrong_type("an object", value);
+        };
+        for (name, value) in object.iter_mut() {
+            self.at(name, |judge| {
+                if name.is_empty() {
+                    judge.fault("required", format!("the key is empty; it is the {}", key.title.to_lowercase()));
+                }
+                judge.shape(&item.shape, &item.hints, value);
+            });
+        }
+    }
+
+    fn record(&mut self, record: &Record, value: &mut Value) {
+        let Value::Object(object) = value else {
+            return self.wrong_type("an object", value);
+        };
+        if self.reading == Reading::Input {
+            let unknown: Vec<String> =
+                object.keys().filter(|key| !record.fields.iter().any(|field| field.json == key.as_str())).cloned().collect();
+            for key in unknown {
+                let near = nearest(&key, record.fields.iter().map(|field| field.json), 3);
+                let message = match near.as_slice() {
+                    [] => {
+                        let all: Vec<_> = record.fields.iter().map(|field| field.json).collect();
+                        format!("there is no field `{}` here; there are: {}", brief(&key), all.join(", "))
+                    }
+                    near => format!("there is no field `{}` here; did you mean {}?", brief(&key), quoted(near)),
+                };
+                self.at(&key, |judge| judge.fault("unknown-field", message));
+            }
+        }
+        for field in record.fields {
+            self.field(field, object);
+        }
+    }
+
+    fn field(&mut self, field: &Field, object: &mut Map<String, Value>) {
+        let value = match object.get_mut(field.json) {
+            Some(value) => value,
+            None => {
+                if required(&field.shape) {
+                    self.at(field.json, |judge| judge.fault("required", format!("`{}` is required", field.json)));
+                }
+                return;
+            }
+        };
+        // Null stands for left out, except where a change is meant.
+        if value.is_null() && !matches!(field.shape, Shape::Change(_)) {
+            if required(&field.shape) {
+                self.at(field.json, |judge| judge.fault("required", format!("`{}` is required and can't be null", field.json)));
+            }
+            return;
+        }
+        if field.hints.digits_are_id
+            && let Some(id) = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse().ok())
+        {
+            *value = Value::from::<u64>(id);
+        }
+        self.at(field.json, |judge| judge.shape(&field.shape, &field.hints, value));
+    }
+
+    fn bare(&mut self, variant: &Variant, hints: &Hints, value: &mut Value) {
+        let case = variant.cases.iter().filter_map(|case| case.shape.as_ref()).find(|shape| accepts(shape, value));
+        match case {
+            Some(shape) => self.shape(shape, hints, value),
+            None => {
+                let kinds: Vec<_> = variant.cases.iter().filter_map(|case| case.shape.as_ref()).map(kind).collect();
+                self.wrong_type(&kinds.join(" or "), value);
+            }
+        }
+    }
+
+    fn tagged(&mut self, variant: &Variant, value: &mut Value) {
+        let unknown = |name: &str| one_of(name, variant.cases.iter().map(|case| case.json));
+        match value {
+            Value::String(name) => match variant.cases.iter().find(|case| case.json == name) {
+                Some(case) if case.shape.is_none() => {}
+                Some(_) => {
+                    let message = format!("`{name}` needs a value: {{\"{name}\": ...}}");
+                    self.fault("type", message);
+                }
+                None => {
+                    let message = unknown(name);
+                    self.fault("choice", message);
+                }
+            },
+            Value::Object(object) if object.len() == 1 => {
+                for (name, payload) in object.iter_mut() {
+                    match variant.cases.iter().find(|case| case.json == name) {
+                        Some(case) => match &case.shape {
+                            Some(shape) => self.at(name, |judge| judge.shape(shape, &case.hints, payload)),
+                            None => self.fault("type", format!("`{name}` takes no value: write \"{name}\"")),
+                        },
+                        None => self.fault("choice", unknown(name)),
+                    }
+                }
+            }
+            Value::Object(_) => self.fault("type", "an object with exactly one key is expected".into()),
+            _ => self.wrong_type("an object with one key, or a text", value),
+        }
+    }
+}
+
+/// Whether a field of that shape must be there. Options, lists and booleans may be left out.
+pub(crate) fn required(shape: &Shape) -> bool {
+    !matches!(shape, Shape::Option(_) | Shape::Change(_) | Shape::List(_) | Shape::Map(_) | Shape::Boolean)
+}
+
+/// The integer that a JSON number is, if it is whole and exact.
+fn whole(value: &Value) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    value.as_i64().or_else(|| {
+        let number = value.as_f64()?;
+        #[allow(clippy::cast_possible_truncation)]
+        (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+    })
+}
+
+fn accepts(shape: &Shape, value: &Value) -> bool {
+    match shape {
+        Shape::Boolean => value.is_boolean(),
+        Shape::Integer { .. } | Shape::Number => value.is_number(),
+        Shape::Text | Shape::Bytes | Shape::Enum(_) => value.is_string(),
+        Shape::List(_) => value.is_array(),
+        Shape::Map(_) | Shape::Record(_) => value.is_object(),
+        Shape::Option(inner) | Shape::Change(inner) => value.is_null() || accepts(inner, value),
+        Shape::Variant(variant) if variant.bare => variant.cases.iter().filter_map(|case| case.shape.as_ref()).any(|shape| accepts(shape, value)),
+        Shape::Variant(_) => value.is_object() || value.is_string(),
+    }
+}
+
+fn kind(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::Boolean => "true or false",
+        Shape::Integer { .. } => "a whole number",
+        Shape::Number => "a number",
+        Shape::Text | Shape::Bytes | Shape::Enum(_) => "a text",
+        Shape::List(_) => "an array",
+        Shape::Map(_) | Shape::Record(_) | Shape::Variant(_) => "an object",
+        Shape::Option(inner) | Shape::Change(inner) => kind(inner),
+    }
+}
+
+fn describe(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => "a number with a fraction",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn one_of<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let near = nearest(given, known.clone(), 1);
+    let all: Vec<_> = known.collect();
+    match near.first() {
+        Some(name) => format!("`{}` is not one of {}; did you mean `{name}`?", brief(given), quoted(&all)),
+        None => format!("`{}` is not one of {}", brief(given), quoted(&all)),
+    }
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What a person needs to see of a text that may be long.
+pub(crate) fn brief(text: &str) -> String {
+    const LONGEST: usize = 60;
+    if text.chars().count() <= LONGEST { text.to_owned() } else { text.chars().take(LONGEST).chain(['…']).collect() }
+}
+
+/// `YYYY-MM-DD` of the calendar.
+pub(crate) fn is_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let part = |from: usize, length: usize| -> Option<u32> {
+        let digits = bytes.get(from..from + length)?;
+        digits.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
+    };
+    let (Some(year), Some(month), Some(day)) = (part(0, 4), part(5, 2), part(8, 2)) else { return false };
+    let days = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        1..=12 => 31,
+        _ => return false,
+    };
+    bytes.len() == 10 && bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-') && (1..=days).contains(&day)
+}
+
+/// RFC 3339.
+fn is_date_time(text: &str) -> bool {
+    let Some((date, time)) = text.split_once(['T', 't']) else { return false };
+    if !is_date(date) {
+        return false;
+    }
+    let (clock, offset) = match time.find(['Z', 'z', '+', '-']) {
+        Some(index) => time.split_at(index),
+        None => return false,
+    };
+    let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
+    let pair = |text: &str, limit: u32| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse().is_ok_and(|n: u32| n < limit);
+    let parts: Vec<_> = clock.split(':').collect();
+    let clock = matches!(parts.as_slice(), [hours, minutes, seconds] if pair(hours, 24) && pair(minutes, 60) && pair(seconds, 60));
+    let fraction = fraction.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let offset = offset.eq_ignore_ascii_case("z")
+        || offset.get(1..).and_then(|rest| rest.split_once(':')).is_some_and(|(hours, minutes)| pair(hours, 24) && pair(minutes, 60));
+    clock && fraction && offset
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_of_the_calendar() {
+        for (text, right) in [
+            ("2026-02-28", true),
+            ("2024-02-29", true),
+            ("2026-02-29", false),
+            ("2026-13-01", false),
+            ("2026-2-1", false),
+            ("2026-02-28T", false),
+            ("20260228xx", false),
+            ("", false),
+        ] {
+            assert_eq!(is_date(text), right, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_have_an_offset() {
+        for (text, right) in [
+            ("2026-02-03T09:15:00Z", true),
+            ("2026-02-03T09:15:00.250Z", true),
+            ("2026-02-03T09:15:00+01:00", true),
+            ("2026-02-03T09:15:00", false),
+            ("2026-02-03T25:15:00Z", false),
+            ("2026-02-03 09:15:00Z", false),
+            ("2026-02-03T09:15:00.Z", false),
+            ("2026-02-03T09:15:00+1:00", false),
+        ] {
+            assert_eq!(is_date_time(text), right, "{text}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Between the model and JSON. Not generic over the JSON library: one `Value` in the middle costs fewer bytes than serde's derives.
+
+use super::shape::Shape;
+use serde_json::{Map, Number, Value};
+
+/// A type of the model with its JSON form.
+///
+/// `from_json` is called on a value that [`check`](super::check) has let pass, which makes it total; on any other value it gives
+/// empty texts and zeros where it finds nothing that fits, and never panics.
+pub trait Json: Sized {
+    /// Its shape.
+    const SHAPE: Shape;
+    /// From checked JSON.
+    fn from_json(value: Value) -> Self;
+    /// To JSON; null for what is left out.
+    fn to_json(self) -> Value;
+}
+
+impl Json for bool {
+    const SHAPE: Shape = Shape::Boolean;
+    fn from_json(value: Value) -> Self {
+        value.as_bool().unwrap_or_default()
+    }
+    fn to_json(self) -> Value {
+        Value::Bool(self)
+    }
+}
+
+impl Json for String {
+    const SHAPE: Shape = Shape::Text;
+    fn from_json(value: Value) -> Self {
+        match value {
+            Value::String(text) => text,
+            _ => Self::new(),
+        }
+    }
+    fn to_json(self) -> Value {
+        Value::String(self)
+    }
+}
+
+impl Json for f64 {
+    const SHAPE: Shape = Shape::Number;
+    fn from_json(value: Value) -> Self {
+        value.as_f64().unwrap_or_default()
+    }
+    /// Whole numbers are written without a fraction. What is not a number has no JSON and becomes null: callers refuse it before.
+    fn to_json(self) -> Value {
+        number(self).map_or(Value::Null, Value::Number)
+    }
+}
+
+/// The JSON number, whole where it can be.
+pub(crate) fn number(value: f64) -> Option<Number> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        #[allow(clippy::cast_possible_truncation)]
+        return Some(Number::from(value as i64));
+    }
+    Number::from_f64(value)
+}
+
+/// Largest whole number that every JSON reader keeps exact.
+const EXACT: i64 = (1 << 53) - 1;
+
+macro_rules! whole {
+    ($($type:ty: $least:expr, $most:expr;)*) => {$(
+        impl Json for $type {
+            #[allow(clippy::cast_lossless)]
+            const SHAPE: Shape = Shape::Integer { least: $least as i64, most: $most as i64 };
+            fn from_json(value: Value) -> Self {
+                value.as_i64().and_then(|number| Self::try_from(number).ok()).unwrap_or_default()
+            }
+            fn to_json(self) -> Value {
+                Value::from(self)
+            }
+        }
+    )*};
+}
+whole! {
+    u8: u8::MIN, u8::MAX;
+    u16: u16::MIN, u16::MAX;
+    u32: u32::MIN, u32::MAX;
+    u64: 0, EXACT;
+    i8: i8::MIN, i8::MAX;
+    i16: i16::MIN, i16::MAX;
+    i32: i32::MIN, i32::MAX;
+    i64: -EXACT, EXACT;
+}
+
+impl<T: Json> Json for Vec<T> {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+    fn from_json(value: Value) -> Self {
+        match value {
+            Value::Array(items) => items.into_iter().map(T::from_json).collect(),
+            _ => Self::new(),
+        }
+    }
+    fn to_json(self) -> Value {
+        Value::Array(self.into_iter().map(T::to_json).collect())
+    }
+}
+
+impl<T: Json> Json for Option<T> {
+    const SHAPE: Shape = Shape::Option(&T::SHAPE);
+    fn from_json(value: Value) -> Self {
+        if value.is_null() { None } else { Some(T::from_json(value)) }
+    }
+    fn to_json(self) -> Value {
+        self.map_or(Value::Null, T::to_json)
+    }
+}
+
+// ---- what the generated code calls ----
+
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+pub(crate) fn take(object: &mut Map<String, Value>, key: &str) -> Value {
+    object.remove(key).unwrap_or_default()
+}
+
+/// Absent is none, null is the change that clears.
+pub(crate) fn change<T: Json>(object: &mut Map<String, Value>, key: &str) -> Option<T> {
+    object.remove(key).map(T::from_json)
+}
+
+pub(crate) fn put(object: &mut Map<String, Value>, key: &str, value: Value) {
+    if !value.is_null() {
+        object.insert(key.to_owned(), value);
+    }
+}
+
+pub(crate) fn put_change<T: Json>(object: &mut Map<String, Value>, key: &str, change: Option<T>) {
+    if let Some(change) = change {
+        object.insert(key.to_owned(), change.to_json());
+    }
+}
+
+/// The case's name and its payload.
+pub(crate) fn case(value: Value) -> (String, Value) {
+    match value {
+        Value::String(case) => (case, Value::Null),
+        Value::Object(object) => object.into_iter().next().unwrap_or_default(),
+        _ => Default::default(),
+    }
+}
+
+pub(crate) fn tagged(case: &str, payload: Value) -> Value {
+    Value::Object(Map::from_iter([(case.to_owned(), payload)]))
+}
+
+/// A key of digits is an id.
+pub(crate) fn key(text: String) -> Value {
+    match text.parse::<u64>() {
+        Ok(id) if text.bytes().all(|byte| byte.is_ascii_digit()) => Value::from(id),
+        _ => Value::String(text),
+    }
+}
+
+pub(crate) fn entries<T>(value: Value, row: impl Fn(Value, Value) -> T) -> Vec<T> {
+    object(value).into_iter().map(|(name, value)| row(key(name), value)).collect()
+}
+
+pub(crate) fn optional_entries<T>(value: Value, row: impl Fn(Value, Value) -> T) -> Option<Vec<T>> {
+    if value.is_null() { None } else { Some(entries(value, row)) }
+}
+
+pub(crate) fn from_entries<T>(rows: Vec<T>, pair: impl Fn(T) -> (Value, Value)) -> Value {
+    let name = |key| match key {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Value::Object(rows.into_iter().map(pair).map(|(key, value)| (name(key), value)).collect())
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// RFC 4648 base64 with padding.
+pub(crate) fn base64(bytes: &[u8]) -> Value {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for position in 0..4 {
+            let sextet = (bits >> (18 - 6 * position)) & 63;
+            let letter = ALPHABET.get(sextet as usize).copied().unwrap_or(b'=');
+            text.push(if position > chunk.len() { '=' } else { char::from(letter) });
+        }
+    }
+    Value::String(text)
+}
+
+/// The bytes of base64 text, with or without padding; none if it is not.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
+    for chunk in text.chunks(4) {
+        if chunk.len() == 1 {
+            return None;
+        }
+        let mut bits = 0u32;
+        for letter in chunk {
+            let sextet = ALPHABET.iter().position(|known| known == letter)?;
+            bits = bits << 6 | u32::try_from(sextet).ok()?;
+        }
+        bits <<= 6 * (4 - chunk.len());
+        let all = bits.to_be_bytes();
+        bytes.extend(all.iter().skip(1).take(chunk.len() - 1));
+    }
+    Some(bytes)
+}
+
+pub(crate) fn bytes(value: Value) -> Vec<u8> {
+    value.as_str().and_then(decode).unwrap_or_default()
+}
+
+pub(crate) fn optional_bytes(value: Value) -> Option<Vec<u8>> {
+    value.as_str().and_then(decode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn whole_numbers_are_written_without_a_fraction() {
+        assert_eq!(1200.0.to_json().to_string(), "1200");
+        assert_eq!(0.5.to_json().to_string(), "0.5");
+        assert_eq!((-3.0).to_json().to_string(), "-3");
+        assert_eq!(f64::NAN.to_json(), Value::Null);
+    }
+
+    #[test]
+    fn a_key_of_digits_is_an_id() {
+        assert_eq!(key("46".into()), Value::from(46));
+        assert_eq!(key("+46".into()), Value::from("+46"));
+        assert_eq!(key("Region".into()), Value::from("Region"));
+        assert_eq!(key("99999999999999999999999".into()), Value::from("99999999999999999999999"));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_come_back_from_base64(data: Vec<u8>) {
+            prop_assert_eq!(bytes(base64(&data)), data);
+        }
+
+        #[test]
+        fn any_text_is_decoded_or_refused(text: String) {
+            let _ = decode(&text);
+        }
+    }
+}

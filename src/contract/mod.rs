@@ -1,0 +1,39 @@
+//! The contract as data: what `build.rs` makes of `wit/`, and the code that works on it.
+//!
+//! `shape.rs` holds the types of the generated tables, `json.rs` the trait between model and JSON, `check.rs` judges JSON by a shape,
+//! `schema.rs` renders a shape as JSON Schema, `nearest.rs` finds what a misspelt name may have meant. Nothing here knows Capsule,
+//! and nothing here sends anything.
+
+mod check;
+pub(crate) mod json;
+mod nearest;
+mod schema;
+mod shape;
+
+pub(crate) use check::{brief, is_date};
+pub use check::{Reading, check};
+pub use json::Json;
+pub use nearest::nearest;
+pub use schema::schema;
+pub use shape::{Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Variant};
+
+#[allow(clippy::all, missing_docs)]
+mod generated {
+    // The generated text names these by their bare names.
+    use serde_json::{Map, Value};
+    include!(concat!(env!("OUT_DIR"), "/contract.rs"));
+}
+
+pub use generated::OPERATIONS;
+
+/// The operation of that id, or of that other name.
+#[must_use]
+pub fn operation(id: &str) -> Option<&'static Operation> {
+    OPERATIONS.iter().find(|operation| operation.id == id || operation.aliases.contains(&id))
+}
+
+/// A short name for a text: equal for equal texts (FNV-1a, 64 bits). Not for secrets.
+#[must_use]
+pub fn fingerprint(text: &[u8]) -> u64 {
+    text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}

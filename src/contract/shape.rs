@@ -1,0 +1,181 @@
+//! The types of the generated tables. One table both renders the schemas and checks inputs.
+
+use crate::api::Client;
+use crate::bindings::integration::connector::types::Error;
+use serde_json::Value;
+use std::pin::Pin;
+
+/// A type as JSON sees it.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number within bounds.
+    Integer {
+        /// Smallest.
+        least: i64,
+        /// Largest.
+        most: i64,
+    },
+    /// Any number.
+    Number,
+    /// A text.
+    Text,
+    /// Bytes, in base64.
+    Bytes,
+    /// An array.
+    List(&'static Shape),
+    /// May be left out or null.
+    Option(&'static Shape),
+    /// May be left out (stays as it is) or null (is cleared).
+    Change(&'static Shape),
+    /// An object whose keys are the first of two fields, and whose values the second.
+    Map(&'static Record),
+    /// An object.
+    Record(&'static Record),
+    /// One text of several.
+    Enum(&'static Enum),
+    /// One of several forms.
+    Variant(&'static Variant),
+}
+
+/// A record.
+#[derive(Debug)]
+pub struct Record {
+    /// Its name in PascalCase.
+    pub name: &'static str,
+    /// Help.
+    pub doc: &'static str,
+    /// Its fields, in the order of the WIT.
+    pub fields: &'static [Field],
+}
+
+/// A field of a record.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name in JSON.
+    pub json: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// Help.
+    pub doc: &'static str,
+    /// Its type.
+    pub shape: Shape,
+    /// What the tags say.
+    pub hints: Hints,
+}
+
+/// An enum.
+#[derive(Debug)]
+pub struct Enum {
+    /// Its name in PascalCase.
+    pub name: &'static str,
+    /// Help.
+    pub doc: &'static str,
+    /// JSON name and help of each case.
+    pub cases: &'static [(&'static str, &'static str)],
+}
+
+/// A variant.
+#[derive(Debug)]
+pub struct Variant {
+    /// Its name in PascalCase.
+    pub name: &'static str,
+    /// Help.
+    pub doc: &'static str,
+    /// Its JSON is the payload alone; otherwise `{"case": payload}` or `"case"`.
+    pub bare: bool,
+    /// Its cases, in the order of the WIT.
+    pub cases: &'static [Case],
+}
+
+/// A case of a variant.
+#[derive(Debug)]
+pub struct Case {
+    /// Its name in JSON.
+    pub json: &'static str,
+    /// Help.
+    pub doc: &'static str,
+    /// The payload's type.
+    pub shape: Option<Shape>,
+    /// What the tags say.
+    pub hints: Hints,
+}
+
+/// What the tags of a doc comment say.
+#[derive(Debug)]
+pub struct Hints {
+    /// JSON Schema format.
+    pub format: Option<&'static str>,
+    /// Known values of an open text.
+    pub values: &'static [&'static str],
+    /// Used where the field is left out.
+    pub default: Option<&'static str>,
+    /// Bounds of a whole number.
+    pub range: Option<(i64, i64)>,
+    /// The field has choices.
+    pub choices: Option<Choices>,
+    /// A text of digits is an id.
+    pub digits_are_id: bool,
+}
+
+impl Hints {
+    /// No tags.
+    pub const NONE: Self = Self { format: None, values: &[], default: None, range: None, choices: None, digits_are_id: false };
+}
+
+/// Where a form finds the options of a field.
+#[derive(Clone, Copy, Debug)]
+pub struct Choices {
+    /// What is chosen.
+    pub kind: &'static str,
+    /// JSON name of the field beside it on which the choices depend.
+    pub after: Option<&'static str>,
+}
+
+/// What a call does to the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing.
+    Read,
+    /// Creates or changes.
+    Write,
+    /// Deletes.
+    Destructive,
+}
+
+/// A call under way.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, Error>> + 'a>>;
+
+/// An operation: what stands in the WIT, and the function that runs it.
+#[derive(Debug)]
+pub struct Operation {
+    /// `interface.function`.
+    pub id: &'static str,
+    /// For menus.
+    pub title: &'static str,
+    /// Help beyond the title.
+    pub help: &'static str,
+    /// For menus.
+    pub group: &'static str,
+    /// Other ids.
+    pub aliases: &'static [&'static str],
+    /// What it does to the account.
+    pub effect: Effect,
+    /// Repeating it leaves the same state.
+    pub repeat_safe: bool,
+    /// What the token must allow.
+    pub scopes: &'static [&'static str],
+    /// Needs an administrator.
+    pub administrator: bool,
+    /// Takes `cursor`, gives `items` and `next`.
+    pub paged: bool,
+    /// The typed function.
+    pub typed: &'static str,
+    /// What it takes.
+    pub input: Shape,
+    /// What it gives; none is null.
+    pub output: Option<Shape>,
+    /// Runs it on a checked input.
+    pub run: for<'a> fn(&'a Client, Value) -> Running<'a>,
+}

@@ -1,0 +1,17 @@
+//! What the types of the contract can do: requests out of inputs, records out of Capsule's JSON. Calls nothing that sends; called by
+//! `api/`, `actions/` and `catalog/`.
+
+pub mod field;
+pub mod filter;
+mod party;
+mod record;
+mod rows;
+
+pub(crate) use party::{Draft, Patch, full_name};
+pub(crate) use record::{Embeds, Kind, spell};
+pub(crate) use rows::{Rows, changed_rows, digits};
+
+/// Names are compared without regard to case.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    one.trim().chars().flat_map(char::to_lowercase).eq(other.trim().chars().flat_map(char::to_lowercase))
+}
