@@ -1,2 +1,166 @@
-//! Build, demo, test, bench.
-fn main() {}
+//! `cargo xtask`: builds the component and runs the demo, the tests and the benches.
+//!
+//! - `toolchain` finds a compiler for `wasm32-unknown-unknown`, and fetches one where none is there;
+//! - `guest` builds both components with it;
+//! - `metadata` writes name, version, licence and so on into a component;
+//! - `step` runs other programs and says what runs and how long it took.
+//!
+//! Nothing here depends on the guest or the host: xtask has to compile before anything else does.
+
+mod guest;
+mod metadata;
+mod step;
+mod toolchain;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND [ARGUMENTS]
+
+  build   Builds both components:
+            target/capsule_crm.wasm        typed interfaces and the neutral ones
+            target/capsule_crm_slim.wasm   the neutral interfaces alone (--no-default-features)
+  demo    Builds, then runs the bundled host against its fake Capsule.
+          Arguments go to `capsule-host demo`.
+  test    Builds, then runs every test of the workspace, then the examples in the docs.
+          Arguments go to cargo-nextest, or to `cargo test` where cargo-nextest is not installed:
+          `cargo xtask test -p host-test` runs one crate's tests.
+  help    Prints this.
+
+All set-up is part of the commands: rustup's stable toolchain and a C linker (gcc or clang) are enough to begin.
+
+How the component is compiled
+  The target is wasm32-unknown-unknown. Its standard library is looked for where it costs nothing first:
+    1. in the Rust toolchain in use (`rustup target add wasm32-unknown-unknown` puts it there);
+    2. in Debian's rustc-web, cargo-web and rust-web-src, whose compiler builds it from source.
+  If neither is there, it is fetched:
+    3. `rustup target add wasm32-unknown-unknown` for the installed version; the toolchain is not updated;
+    4. `apt-get install` of the three packages, as root. Otherwise the command to run is printed.
+  Everything of it lies in target/guest. A second run compiles only what changed.
+
+Environment
+  CAPSULE_GUEST_TOOLCHAIN   rustup: only 1 and 3. debian: only 2 and 4.
+
+The tests, the demo and the benches find the components through CAPSULE_COMPONENT and CAPSULE_COMPONENT_SLIM, which
+xtask sets.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let Some((command, rest)) = arguments.split_first() else {
+        println!("{HELP}");
+        return Ok(ExitCode::from(2));
+    };
+    if rest.first().is_some_and(|argument| argument == "--help") && command == "build" {
+        println!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    match command.as_str() {
+        "build" => {
+            if let Some(argument) = rest.first() {
+                bail!(
+                    "`cargo xtask build` takes no arguments, got `{argument}`. `cargo xtask help` explains it"
+                );
+            }
+            guest::build(&root()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        "demo" => demo(&root()?, rest),
+        "test" => test(&root()?, rest),
+        "help" | "-h" | "--help" => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("there is no `{other}`: the commands are build, demo, test, help"),
+    }
+}
+
+/// Builds the component and the host, then lets the host show itself.
+fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let components = guest::build(root)?;
+    let mut host = cargo(root);
+    host.args(["build", "--package", "host-test", "--bin", "capsule-host"]);
+    step::run(
+        "building the host (the first time it compiles wasmtime: minutes)",
+        &mut host,
+    )?;
+    let mut demo = cargo(root);
+    demo.args([
+        "run",
+        "--quiet",
+        "--package",
+        "host-test",
+        "--bin",
+        "capsule-host",
+        "--",
+        "demo",
+    ])
+    .args(arguments);
+    components.name_in(&mut demo);
+    step::run_for_exit_code("the demo", &mut demo)
+}
+
+/// Builds the component, then runs unit, integration and documentation tests.
+fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let components = guest::build(root)?;
+    let nextest = step::output(cargo(root).args(["nextest", "--version"])).is_ok();
+    let selects_package = arguments
+        .iter()
+        .any(|argument| argument == "-p" || argument.starts_with("--package"));
+    let mut tests = cargo(root);
+    tests.args(if nextest {
+        &["nextest", "run"][..]
+    } else {
+        &["test", "--all-targets"][..]
+    });
+    if !selects_package {
+        tests.arg("--workspace");
+    }
+    tests.args(arguments);
+    components.name_in(&mut tests);
+    step::run(
+        if nextest {
+            "tests (cargo-nextest)"
+        } else {
+            "tests (cargo test: cargo-nextest is not installed)"
+        },
+        &mut tests,
+    )?;
+    if arguments.is_empty() {
+        let mut examples = cargo(root);
+        examples.args(["test", "--doc", "--workspace"]);
+        components.name_in(&mut examples);
+        step::run("examples in the docs", &mut examples)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The cargo that runs xtask, in the workspace's root.
+fn cargo(root: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root);
+    cargo
+}
+
+/// The workspace's root, wherever in it the command was given.
+fn root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(here
+        .parent()
+        .context("xtask lies in the workspace")?
+        .to_path_buf())
+}
