@@ -11,6 +11,7 @@
 //! - [`actions`]: what the operations do. Knows no HTTP.
 //! - [`auth`]: OAuth 2.
 //! - [`catalog`]: what the connector says of itself: operations, schemas, choices.
+//! - [`triggers`]: events; none yet.
 
 pub mod actions;
 pub mod api;
@@ -20,6 +21,7 @@ pub mod catalog;
 mod component;
 pub mod contract;
 pub mod model;
+pub mod triggers;
 #[cfg(target_arch = "wasm32")]
 mod wasi_http;
 
@@ -31,6 +33,7 @@ pub mod bindings {
         path: "wit",
         world: "capsule:crm/connector",
         additional_derives: [PartialEq],
+        generate_all,
         pub_export_macro: true,
         default_bindings_module: "crate::bindings",
     });
@@ -39,6 +42,7 @@ pub mod bindings {
         path: "wit",
         world: "capsule:crm/slim",
         additional_derives: [PartialEq],
+        generate_all,
         pub_export_macro: true,
         default_bindings_module: "crate::bindings",
     });

@@ -8,6 +8,7 @@ use std::path::Path;
 use wit_parser::{Interface, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldItem};
 
 /// Why a world can't have a JSON face. Each names the item and the way out.
+#[allow(missing_docs)] // The fields say what their names say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// An item without a doc comment, or with tags alone.

@@ -16,10 +16,11 @@ mod transport;
 pub use answer::Answer;
 pub use call::{Call, Method};
 pub use client::{Client, Settings};
-pub(crate) use directory::resolve;
 pub use error::{
     ambiguous, conflict, fault, forbidden, incomplete, invalid, is_not_found, malformed, not_found, stale_cursor, too_large, unsupported, violation,
 };
 pub use once::Once;
 pub use page::{Page, Span};
+pub(crate) use answer::record;
+pub(crate) use call::form;
 pub use transport::{Lost, Sending, Transport};

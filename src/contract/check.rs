@@ -176,7 +176,7 @@ impl Judge {
         let value = match object.get_mut(field.json) {
             Some(value) => value,
             None => {
-                if required(&field.shape) {
+                if self.must(field) {
                     self.at(field.json, |judge| judge.fault("required", format!("`{}` is required", field.json)));
                 }
                 return;
@@ -184,17 +184,22 @@ impl Judge {
         };
         // Null stands for left out, except where a change is meant.
         if value.is_null() && !matches!(field.shape, Shape::Change(_)) {
-            if required(&field.shape) {
+            if self.must(field) {
                 self.at(field.json, |judge| judge.fault("required", format!("`{}` is required and can't be null", field.json)));
             }
             return;
         }
         if field.hints.digits_are_id
-            && let Some(id) = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse().ok())
+            && let Some(id) = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse::<u64>().ok())
         {
-            *value = Value::from::<u64>(id);
+            *value = Value::from(id);
         }
         self.at(field.json, |judge| judge.shape(&field.shape, &field.hints, value));
+    }
+
+    /// A text that the vendor leaves out is read as an empty one: a row without it is no reason to lose a page.
+    fn must(&self, field: &Field) -> bool {
+        required(&field.shape) && !(self.reading == Reading::Answer && matches!(field.shape, Shape::Text))
     }
 
     fn bare(&mut self, variant: &Variant, hints: &Hints, value: &mut Value) {

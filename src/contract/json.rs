@@ -181,6 +181,7 @@ pub(crate) fn from_entries<T>(rows: Vec<T>, pair: impl Fn(T) -> (Value, Value)) 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// RFC 4648 base64 with padding.
+#[allow(dead_code)] // For fields tagged `@json base64`.
 pub(crate) fn base64(bytes: &[u8]) -> Value {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -214,10 +215,12 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+#[allow(dead_code)] // For fields tagged `@json base64`.
 pub(crate) fn bytes(value: Value) -> Vec<u8> {
     value.as_str().and_then(decode).unwrap_or_default()
 }
 
+#[allow(dead_code)] // For fields tagged `@json base64`.
 pub(crate) fn optional_bytes(value: Value) -> Option<Vec<u8>> {
     value.as_str().and_then(decode)
 }
