@@ -262,6 +262,21 @@ pub(crate) fn date(headers: &HeaderMap) -> Option<u64> {
     Some((days - 719_468) * 86_400 + hours * 3_600 + minutes * 60 + seconds)
 }
 
+/// RFC 3339 in UTC of seconds since 1970; none beyond the year 9999.
+pub(crate) fn date_time(seconds: u64) -> Option<String> {
+    let (days, clock) = (seconds / 86_400, seconds % 86_400);
+    // The way back from `date`: years of 365.2425 days that begin in March, in eras of 400.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, turn) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = era * 400 + year + turn;
+    (year <= 9999).then(|| format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", clock / 3_600, clock / 60 % 60, clock % 60))
+}
+
 /// The beginning of a body, for people.
 pub(crate) fn shown(body: &[u8]) -> String {
     String::from_utf8_lossy(body).chars().take(SHOWN).map(|letter| if letter.is_control() { ' ' } else { letter }).collect::<String>().trim().to_owned()
@@ -411,6 +426,23 @@ mod tests {
             ("Thu, 99 Jan 1970 00:00:00 GMT", None),
         ] {
             assert_eq!(date(&headers(&[("date", text)])), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_told_as_a_time_of_the_calendar() {
+        for (seconds, text) in [
+            (0, Some("1970-01-01T00:00:00Z")),
+            (1_772_000_000, Some("2026-02-25T06:13:20Z")),
+            (1_709_208_000, Some("2024-02-29T12:00:00Z")),
+            (951_868_799, Some("2000-02-29T23:59:59Z")),
+            (951_868_800, Some("2000-03-01T00:00:00Z")),
+            (4_107_542_400, Some("2100-03-01T00:00:00Z")),
+            (253_402_300_799, Some("9999-12-31T23:59:59Z")),
+            (253_402_300_800, None),
+            (u64::MAX, None),
+        ] {
+            assert_eq!(date_time(seconds).as_deref(), text, "{seconds}");
         }
     }
 

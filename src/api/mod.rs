@@ -23,4 +23,5 @@ pub use once::Once;
 pub use page::{Page, Span};
 pub(crate) use answer::record;
 pub(crate) use call::form;
+pub(crate) use error::{date_time, from_status, shown};
 pub use transport::{Lost, Sending, Transport};
