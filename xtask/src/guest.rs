@@ -21,8 +21,8 @@ const COMPONENT_HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 /// Where the built components lie.
 #[derive(Debug)]
 pub(crate) struct Components {
-    full: PathBuf,
-    slim: PathBuf,
+    pub(crate) full: PathBuf,
+    pub(crate) slim: PathBuf,
 }
 
 impl Components {
@@ -37,27 +37,19 @@ impl Components {
 /// Builds the full and the slim component into `target/`.
 pub(crate) fn build(root: &Path) -> Result<Components> {
     let begun = Instant::now();
-    let target = root.join("target");
-    let guest_target = target.join("guest");
-    fs::create_dir_all(&guest_target)
-        .with_context(|| format!("cannot make {}", guest_target.display()))?;
-    // Both variants leave cargo under one name: without the lock, two runs at a time would take each other's.
-    let lock = File::create(guest_target.join("xtask.lock"))?;
-    lock.lock().context("cannot lock target/guest")?;
-
-    let toolchain = Toolchain::find(&guest_target)?;
+    let workshop = Workshop::open(root)?;
     let package = Package::from_manifest(&fs::read_to_string(root.join("Cargo.toml"))?)?;
     let components = Components {
-        full: target.join("capsule_crm.wasm"),
-        slim: target.join("capsule_crm_slim.wasm"),
+        full: root.join("target/capsule_crm.wasm"),
+        slim: root.join("target/capsule_crm_slim.wasm"),
     };
     for (file, features) in [
         (&components.full, &[][..]),
         (&components.slim, &["--no-default-features"][..]),
     ] {
-        let name = file.strip_prefix(root).unwrap_or(file).display();
-        let linked = compile(root, &toolchain, &guest_target, &name.to_string(), features)?;
-        let component = package.stamp(&linked, toolchain.version())?;
+        let name = shown(root, file);
+        let linked = workshop.compile(&name, features, &[])?;
+        let component = package.stamp(&linked, workshop.toolchain.version())?;
         write_if_changed(file, &component)?;
         say(format_args!("{name}: {} bytes", grouped(component.len())));
     }
@@ -68,42 +60,83 @@ pub(crate) fn build(root: &Path) -> Result<Components> {
     Ok(components)
 }
 
-/// What the linker made of the guest.
-fn compile(
-    root: &Path,
-    toolchain: &Toolchain,
-    guest_target: &Path,
-    name: &str,
-    features: &[&str],
-) -> Result<Vec<u8>> {
-    let mut cargo = toolchain.cargo_build()?;
-    cargo
-        .current_dir(root)
-        // The lock file is kept by the cargo that runs xtask, not by an older one.
-        .args([
-            "--locked",
-            "--package",
-            "capsule-crm",
-            "--lib",
-            "--profile",
-            "guest",
-            "--target-dir",
-        ])
-        .arg(guest_target)
-        .args(features)
-        // Cargo gives a cdylib no hash in its file name, so the two variants would overwrite and rebuild each other every
-        // time. This variable, which Rust's own build uses, brings the hash back. A cargo without it would only be slower.
-        .env("__CARGO_DEFAULT_LIB_METADATA", "capsule-crm");
-    step::run(&format!("compiling {name}"), &mut cargo)?;
-    let file = guest_target.join(TARGET).join("guest/capsule_crm.wasm");
-    let linked = fs::read(&file).with_context(|| format!("cargo left no {}", file.display()))?;
-    if !linked.starts_with(&COMPONENT_HEADER) {
-        bail!(
-            "{} is a core module, no component: the linker in use is not wasm-component-ld",
-            file.display()
-        );
+/// The full component with the names of its functions, for measuring. Nothing is written but cargo's own files.
+pub(crate) fn build_with_names(root: &Path) -> Result<Vec<u8>> {
+    Workshop::open(root)?.compile("the full component with names", &[], &["-C", "strip=none"])
+}
+
+/// A file's path as one would type it in the workspace's root.
+pub(crate) fn shown(root: &Path, file: &Path) -> String {
+    file.strip_prefix(root)
+        .unwrap_or(file)
+        .display()
+        .to_string()
+}
+
+/// `target/guest`, for one run of xtask at a time.
+#[derive(Debug)]
+struct Workshop<'a> {
+    root: &'a Path,
+    folder: PathBuf,
+    toolchain: Toolchain,
+    /// Every variant leaves cargo under one name: without the lock, two runs at a time would take each other's.
+    _lock: File,
+}
+
+impl<'a> Workshop<'a> {
+    fn open(root: &'a Path) -> Result<Self> {
+        let folder = root.join("target/guest");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let lock = File::create(folder.join("xtask.lock"))?;
+        if lock.try_lock().is_err() {
+            say("waiting for another run in target/guest ...");
+            lock.lock().context("cannot lock target/guest")?;
+        }
+        let toolchain = Toolchain::find(&folder)?;
+        Ok(Self {
+            root,
+            folder,
+            toolchain,
+            _lock: lock,
+        })
     }
-    Ok(linked)
+
+    /// What the linker makes of the guest. `flags` are for the compiler.
+    fn compile(&self, what: &str, features: &[&str], flags: &[&str]) -> Result<Vec<u8>> {
+        let mut cargo = self.toolchain.cargo_rustc()?;
+        cargo
+            .current_dir(self.root)
+            // The lock file is kept by the cargo that runs xtask, not by an older one.
+            .args([
+                "--locked",
+                "--package",
+                "capsule-crm",
+                "--lib",
+                "--crate-type",
+                "cdylib",
+                "--profile",
+                "guest",
+            ])
+            .arg("--target-dir")
+            .arg(&self.folder)
+            .args(features)
+            // Cargo gives a cdylib no hash in its file name, so the variants would overwrite and rebuild each other every
+            // time. This variable, which Rust's own build uses, brings the hash back. Without it all would only be slower.
+            .env("__CARGO_DEFAULT_LIB_METADATA", "capsule-crm")
+            .arg("--")
+            .args(flags);
+        step::run(&format!("compiling {what}"), &mut cargo)?;
+        let file = self.folder.join(TARGET).join("guest/capsule_crm.wasm");
+        let linked =
+            fs::read(&file).with_context(|| format!("cargo left no {}", file.display()))?;
+        if !linked.starts_with(&COMPONENT_HEADER) {
+            bail!(
+                "{} is a core module, no component: the linker in use is not wasm-component-ld",
+                file.display()
+            );
+        }
+        Ok(linked)
+    }
 }
 
 /// Leaves the file's date alone when nothing changed, so that nobody compiles it again for nothing.

@@ -2,6 +2,7 @@
 //!
 //! - `toolchain` finds a compiler for `wasm32-unknown-unknown`, and fetches one where none is there;
 //! - `guest` builds both components with it;
+//! - `size` measures them;
 //! - `metadata` writes name, version, licence and so on into a component;
 //! - `step` runs other programs and says what runs and how long it took.
 //!
@@ -9,6 +10,7 @@
 
 mod guest;
 mod metadata;
+mod size;
 mod step;
 mod toolchain;
 
@@ -30,6 +32,9 @@ cargo xtask COMMAND [ARGUMENTS]
   test    Builds, then runs every test of the workspace, then the examples in the docs.
           Arguments go to cargo-nextest, or to `cargo test` where cargo-nextest is not installed:
           `cargo xtask test -p host-test` runs one crate's tests.
+  size    Builds, then prints the size of both components and what each interface costs.
+  bench   The same, then the benches of the host. Arguments go to `cargo bench -p host-test`:
+          `cargo xtask bench -- action` runs those whose name has `action` in it.
   help    Prints this.
 
 All set-up is part of the commands: rustup's stable toolchain and a C linker (gcc or clang) are enough to begin.
@@ -81,11 +86,25 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         }
         "demo" => demo(&root()?, rest),
         "test" => test(&root()?, rest),
+        "size" => {
+            if let Some(argument) = rest.first() {
+                bail!(
+                    "`cargo xtask size` takes no arguments, got `{argument}`. `cargo xtask help` explains it"
+                );
+            }
+            let root = root()?;
+            let components = guest::build(&root)?;
+            println!("{}", size::report(&root, &components)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        "bench" => bench(&root()?, rest),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(ExitCode::SUCCESS)
         }
-        other => bail!("there is no `{other}`: the commands are build, demo, test, help"),
+        other => {
+            bail!("there is no `{other}`: the commands are build, demo, test, size, bench, help")
+        }
     }
 }
 
@@ -117,35 +136,52 @@ fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
 /// Builds the component, then runs unit, integration and documentation tests.
 fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let components = guest::build(root)?;
-    let nextest = step::output(cargo(root).args(["nextest", "--version"])).is_ok();
-    let selects_package = arguments
-        .iter()
-        .any(|argument| argument == "-p" || argument.starts_with("--package"));
-    let mut tests = cargo(root);
-    tests.args(if nextest {
-        &["nextest", "run"][..]
+    let selects = |argument: &String| {
+        ["-p", "--package", "--workspace"]
+            .iter()
+            .any(|flag| argument.starts_with(flag))
+    };
+    let all = if arguments.iter().any(selects) {
+        None
     } else {
-        &["test", "--all-targets"][..]
-    });
-    if !selects_package {
-        tests.arg("--workspace");
-    }
-    tests.args(arguments);
+        Some("--workspace")
+    };
+    let mut tests = cargo(root);
     components.name_in(&mut tests);
-    step::run(
-        if nextest {
-            "tests (cargo-nextest)"
-        } else {
-            "tests (cargo test: cargo-nextest is not installed)"
-        },
-        &mut tests,
-    )?;
+    if step::output(cargo(root).args(["nextest", "--version"])).is_err() {
+        tests.arg("test").args(all).args(arguments);
+        step::run(
+            "tests, with cargo test: cargo-nextest is not installed",
+            &mut tests,
+        )?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    tests.args(["nextest", "run"]).args(all).args(arguments);
+    step::run("tests, with cargo-nextest", &mut tests)?;
+    // The arguments are nextest's own: a part of the tests was asked for.
     if arguments.is_empty() {
+        // nextest leaves them out.
         let mut examples = cargo(root);
         examples.args(["test", "--doc", "--workspace"]);
         components.name_in(&mut examples);
         step::run("examples in the docs", &mut examples)?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the component, prints its size, then runs the benches.
+fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let components = guest::build(root)?;
+    println!("{}", size::report(root, &components)?);
+    let mut benches = cargo(root);
+    benches
+        .args(["bench", "--package", "host-test"])
+        .args(arguments);
+    components.name_in(&mut benches);
+    step::run(
+        "benches (the first time they compile wasmtime: minutes)",
+        &mut benches,
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -45,6 +45,14 @@ pub(crate) fn run_for_exit_code(what: &str, command: &mut Command) -> Result<Exi
 
 /// What `command` prints, without the line's end. Its own complaints go into the error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let bytes = output_bytes(command)?;
+    let text = String::from_utf8(bytes)
+        .with_context(|| format!("{} printed no UTF-8", spelled(command)))?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// What `command` prints, byte by byte.
+pub(crate) fn output_bytes(command: &mut Command) -> Result<Vec<u8>> {
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -58,9 +66,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
             complaint.trim()
         );
     }
-    let text = String::from_utf8(output.stdout)
-        .with_context(|| format!("{} printed no UTF-8", spelled(command)))?;
-    Ok(text.trim_end().to_owned())
+    Ok(output.stdout)
 }
 
 /// Runs `command` with its output in the file `log`, for at most `limit`. The error is one line: the program's own, from

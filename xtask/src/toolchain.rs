@@ -128,19 +128,19 @@ impl Toolchain {
         &self.version
     }
 
-    /// `cargo build` for the guest's target; the caller adds what to build.
-    pub(crate) fn cargo_build(&self) -> Result<Command> {
+    /// `cargo rustc` for the guest's target; the caller adds what to build.
+    pub(crate) fn cargo_rustc(&self) -> Result<Command> {
         let mut cargo = match self.compiler {
             Compiler::InUse => {
                 let mut cargo =
                     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-                cargo.arg("build");
+                cargo.arg("rustc");
                 cargo
             }
             Compiler::Debian => {
                 let mut cargo = Command::new(DEBIAN_CARGO);
                 cargo
-                    .args(["build", "-Z", "build-std=std,panic_abort"])
+                    .args(["rustc", "-Z", "build-std=std,panic_abort"])
                     // -Z on a stable compiler, for the standard library alone: the guest uses no unstable feature.
                     .env("RUSTC_BOOTSTRAP", "1")
                     // Without these cargo takes the first rustc of PATH, whose version does not match the sources.
