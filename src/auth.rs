@@ -233,7 +233,7 @@ fn refusal(call: &Call, response: &Response<Vec<u8>>, form: &[(&str, &str)], ref
         }
         (401, _) => Error::Permanent(P::Unauthenticated(tell(refused))),
         (403, _) => Error::Permanent(P::Forbidden(tell("Capsule does not allow this."))),
-        (404 | 405 | 410 | 501, _) => Error::Permanent(P::Unsupported(tell("Capsule has no such endpoint: check CAPSULE_API_BASE."))),
+        (404 | 405 | 410, _) => Error::Permanent(P::Unsupported(tell("Capsule has no such endpoint: check CAPSULE_API_BASE."))),
         _ => without_body(call, response),
     }
 }

@@ -10,7 +10,6 @@ use crate::bindings::capsule::crm::types::{
 use crate::bindings::integration::connector::types::Error;
 use crate::model::{Embeds, Kind};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// Most ids in one request (API reference 2.8).
 const IDS_AT_ONCE: usize = 10;
@@ -31,10 +30,14 @@ pub async fn get(client: &Client, input: GetParty) -> Result<Party, Error> {
 pub async fn get_many(client: &Client, input: GetParties) -> Result<PartiesById, Error> {
     let embeds = Embeds::from(&input.embed);
     let speller = Speller::new(client, Kind::Party, &embeds).await?;
-    let mut wanted = input.ids.clone();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let mut found: BTreeMap<u64, Value> = BTreeMap::new();
+    // Each id once, in the order of the caller. Few enough to look through.
+    let mut wanted: Vec<u64> = Vec::with_capacity(input.ids.len());
+    for id in input.ids {
+        if !wanted.contains(&id) {
+            wanted.push(id);
+        }
+    }
+    let mut found: Vec<(u64, Value)> = Vec::new();
     // Capsule answers 404 if one of the ids is unknown (API reference 2.8): halve until the unknown ones stand alone.
     let mut batches: Vec<&[u64]> = wanted.chunks(IDS_AT_ONCE).rev().collect();
     let mut call = Call::get(&["parties"]);
@@ -45,7 +48,11 @@ pub async fn get_many(client: &Client, input: GetParties) -> Result<PartiesById,
             Ok(mut answer) => {
                 // One id alone is answered as one record.
                 let rows = if ids.len() == 1 { vec![answer.take(&call, "party")?] } else { answer.rows(&call, "parties")? };
-                found.extend(rows.into_iter().filter_map(|row| Some((row.get("id")?.as_u64()?, row))));
+                for row in rows {
+                    if let Some(id) = row.get("id").and_then(Value::as_u64) {
+                        found.push((id, row));
+                    }
+                }
             }
             Err(error) if crate::api::is_not_found(&error) => {
                 if ids.len() > 1 {
@@ -58,13 +65,10 @@ pub async fn get_many(client: &Client, input: GetParties) -> Result<PartiesById,
     }
     let mut items = Vec::new();
     let mut missing = Vec::new();
-    let mut told = std::collections::BTreeSet::new();
-    for id in input.ids {
-        if told.insert(id) {
-            match found.remove(&id) {
-                Some(row) => items.push(speller.read(&call, 200, row)?),
-                None => missing.push(id),
-            }
+    for id in wanted {
+        match found.iter().position(|(found, _)| *found == id) {
+            Some(at) => items.push(speller.read(&call, 200, found.swap_remove(at).1)?),
+            None => missing.push(id),
         }
     }
     Ok(PartiesById { items, missing })

@@ -500,12 +500,13 @@ pub(super) async fn upsert(
         for wanted in wanted_by(client, key, &draft, index, at).await? {
             looked = true;
             for party in candidates(client, draft.kind, &wanted, embeds.clone()).await? {
-                if !found.iter().any(|one| one.id == party.id) {
-                    found.push(party);
+                // By id, which is by age (API reference 8).
+                let at = found.partition_point(|one| one.id < party.id);
+                if found.get(at).is_none_or(|one| one.id != party.id) {
+                    found.insert(at, party);
                 }
             }
         }
-        found.sort_by_key(|party| party.id);
         let party = match (found.len(), several) {
             (0, _) => continue,
             (1, _) | (_, Several::Oldest) => found.into_iter().next(),

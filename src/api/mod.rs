@@ -15,7 +15,7 @@ mod transport;
 
 pub use answer::Answer;
 pub use call::{Call, Method};
-pub use client::{Client, Settings};
+pub use client::{API_BASE, Client, Settings};
 pub use error::{
     ambiguous, conflict, fault, forbidden, incomplete, invalid, is_not_found, malformed, not_found, stale_cursor, too_large, unsupported, violation,
 };

@@ -160,3 +160,37 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
     panic!("the future waits for something that never comes");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Call;
+    use serde_json::json;
+
+    #[test]
+    fn a_script_answers_in_order_and_its_clock_goes_on() {
+        let script = Script::new().on("GET", "/api/v2/site", 200, json!({"site": {}})).takes(Duration::from_secs(2)).lost(
+            "GET",
+            "/api/v2/users",
+            Lost::NoAnswer("reset".into()),
+        );
+        let (client, log) = script.client();
+        assert!(block_on(client.send(&Call::get(&["site"]))).is_ok());
+        assert_eq!(client.elapsed(), Duration::from_secs(2));
+        assert!(block_on(client.send(&Call::get(&["users"]))).is_err());
+        assert_eq!(log.sent(1).line, "GET https://api.capsulecrm.com/api/v2/users");
+    }
+
+    #[test]
+    #[should_panic(expected = "the next request of the script")]
+    fn another_request_than_the_next_one_fails_the_test() {
+        let (client, _) = Script::new().on("GET", "/api/v2/site", 200, Value::Null).client();
+        let _ = block_on(client.send(&Call::get(&["users"])));
+    }
+
+    #[test]
+    #[should_panic(expected = "not played to its end")]
+    fn a_request_that_never_comes_fails_the_test() {
+        drop(Script::new().on("GET", "/api/v2/site", 200, Value::Null).client());
+    }
+}

@@ -92,12 +92,23 @@ impl<T: Json> Json for Vec<T> {
     const SHAPE: Shape = Shape::List(&T::SHAPE);
     fn from_json(value: Value) -> Self {
         match value {
-            Value::Array(items) => items.into_iter().map(T::from_json).collect(),
+            Value::Array(items) => {
+                // A plain loop: the adapters' special cases cost bytes for every type.
+                let mut list = Self::with_capacity(items.len());
+                for item in items {
+                    list.push(T::from_json(item));
+                }
+                list
+            }
             _ => Self::new(),
         }
     }
     fn to_json(self) -> Value {
-        Value::Array(self.into_iter().map(T::to_json).collect())
+        let mut list = Vec::with_capacity(self.len());
+        for item in self {
+            list.push(item.to_json());
+        }
+        Value::Array(list)
     }
 }
 
@@ -163,7 +174,11 @@ pub(crate) fn key(text: String) -> Value {
 }
 
 pub(crate) fn entries<T>(value: Value, row: impl Fn(Value, Value) -> T) -> Vec<T> {
-    object(value).into_iter().map(|(name, value)| row(key(name), value)).collect()
+    let mut rows = Vec::new();
+    for (name, value) in object(value) {
+        rows.push(row(key(name), value));
+    }
+    rows
 }
 
 pub(crate) fn optional_entries<T>(value: Value, row: impl Fn(Value, Value) -> T) -> Option<Vec<T>> {
@@ -171,11 +186,16 @@ pub(crate) fn optional_entries<T>(value: Value, row: impl Fn(Value, Value) -> T)
 }
 
 pub(crate) fn from_entries<T>(rows: Vec<T>, pair: impl Fn(T) -> (Value, Value)) -> Value {
-    let name = |key| match key {
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    Value::Object(rows.into_iter().map(pair).map(|(key, value)| (name(key), value)).collect())
+    let mut object = Map::new();
+    for row in rows {
+        let (key, value) = pair(row);
+        let name = match key {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        object.insert(name, value);
+    }
+    Value::Object(object)
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

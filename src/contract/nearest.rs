@@ -4,17 +4,24 @@
 #[must_use]
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
     let given: Vec<char> = given.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
-    let mut scored: Vec<(usize, &str)> = known
-        .into_iter()
-        .filter_map(|name| {
-            let letters: Vec<char> = name.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
-            let distance = distance(&given, &letters);
-            let starts = given.len() > 2 && letters.starts_with(&given);
-            (starts || distance * 2 <= given.len().max(letters.len())).then_some((if starts { 0 } else { distance }, name))
-        })
-        .collect();
-    scored.sort();
-    scored.into_iter().take(most).map(|(_, name)| name).collect()
+    // Sorted as they come: there are few, and the standard library's sort would cost 20 KB of code.
+    let mut best: Vec<(usize, &str)> = Vec::new();
+    for name in known {
+        let letters: Vec<char> = name.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
+        let distance = distance(&given, &letters);
+        let starts = given.len() > 2 && letters.starts_with(&given);
+        if starts || distance * 2 <= given.len().max(letters.len()) {
+            let row = (if starts { 0 } else { distance }, name);
+            let at = best.partition_point(|other| *other <= row);
+            best.insert(at, row);
+            best.truncate(most);
+        }
+    }
+    let mut names = Vec::with_capacity(best.len());
+    for (_, name) in best {
+        names.push(name);
+    }
+    names
 }
 
 /// Longer names are compared by their beginning, so that a hostile name costs little.

@@ -206,11 +206,8 @@ pub(crate) fn equal(current: &FieldValue, wanted: &Value) -> bool {
         FieldValue::Number(current) => wanted_text.parse::<f64>().is_ok_and(|wanted| wanted == *current),
         FieldValue::Text(current) => *current == wanted_text || exact(current).zip(exact(&wanted_text)).is_some_and(|(one, other)| one == other),
         FieldValue::Options(current) => {
-            let mut current: Vec<_> = current.iter().map(String::as_str).collect();
-            let mut wanted: Vec<_> = wanted_text.split(';').collect();
-            current.sort_unstable();
-            wanted.sort_unstable();
-            current == wanted
+            let wanted: Vec<_> = wanted_text.split(';').collect();
+            current.len() == wanted.len() && wanted.iter().all(|option| current.iter().any(|one| one == option))
         }
     }
 }
