@@ -9,7 +9,7 @@ use crate::bindings::integration::connector::types::{Error, PermanentError};
 use std::time::Duration;
 
 /// Where Capsule's API is, unless `CAPSULE_API_BASE` says otherwise.
-pub(crate) const API_BASE: &str = "https://api.capsulecrm.com";
+pub const API_BASE: &str = "https://api.capsulecrm.com";
 
 /// Largest body that is sent as JSON.
 const MOST_BYTES: usize = 1 << 20;
