@@ -1,0 +1,199 @@
+//! Finds live secrets in what comes in, also where one is cut in two by a chunk's border.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use bytes::{Bytes, BytesMut};
+
+use super::Secret;
+
+/// Shorter texts are not searched for: they would hit by chance, and no vendor issues such tokens.
+pub(crate) const SHORTEST: usize = 6;
+
+/// Replaces secrets in a stream of bytes. Besides the secret itself its JSON and percent-encoded spellings are found.
+pub(crate) struct Redactor {
+    search: Option<Search>,
+    carry: BytesMut,
+}
+
+struct Search {
+    automaton: AhoCorasick,
+    replacements: Vec<String>,
+    longest: usize,
+}
+
+impl Redactor {
+    /// Each secret with what shall stand in its place.
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = (&'a Secret, &'a str)>) -> Self {
+        let mut patterns = Vec::new();
+        let mut replacements = Vec::new();
+        for (secret, replacement) in secrets {
+            for spelling in spellings(secret.expose()) {
+                patterns.push(spelling);
+                replacements.push(replacement.to_owned());
+            }
+        }
+        let longest = patterns.iter().map(String::len).max().unwrap_or(0);
+        let search = if patterns.is_empty() {
+            None
+        } else {
+            // Building fails only for billions of patterns; then everything would pass unsearched, so say so loudly.
+            match AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(&patterns)
+            {
+                Ok(automaton) => Some(Search {
+                    automaton,
+                    replacements,
+                    longest,
+                }),
+                Err(error) => unreachable!("a handful of patterns makes an automaton: {error}"),
+            }
+        };
+        Self {
+            search,
+            carry: BytesMut::new(),
+        }
+    }
+
+    /// The part of the stream that is certain by now. What could be the beginning of a secret is held back.
+    pub(crate) fn push(&mut self, chunk: Bytes) -> Bytes {
+        match &self.search {
+            None => chunk,
+            Some(search) => {
+                self.carry.extend_from_slice(&chunk);
+                let (out, used) = search.replace(&self.carry, false);
+                let _ = self.carry.split_to(used);
+                out
+            }
+        }
+    }
+
+    /// What was held back, at the stream's end.
+    pub(crate) fn finish(&mut self) -> Bytes {
+        let rest = std::mem::take(&mut self.carry);
+        match &self.search {
+            None => rest.freeze(),
+            Some(search) => search.replace(&rest, true).0,
+        }
+    }
+
+    /// A whole text at once.
+    pub(crate) fn whole(&self, text: &[u8]) -> Bytes {
+        match &self.search {
+            None => Bytes::copy_from_slice(text),
+            Some(search) => search.replace(text, true).0,
+        }
+    }
+}
+
+impl Search {
+    /// The replaced text and how much of the input it covers.
+    fn replace(&self, text: &[u8], last: bool) -> (Bytes, usize) {
+        // A match that starts before this is seen whole, whatever comes next.
+        let certain = if last {
+            text.len()
+        } else {
+            text.len().saturating_sub(self.longest - 1)
+        };
+        let mut out = BytesMut::with_capacity(certain);
+        let mut done = 0;
+        for found in self.automaton.find_iter(text) {
+            if found.start() >= certain {
+                break;
+            }
+            out.extend_from_slice(&text[done..found.start()]);
+            out.extend_from_slice(self.replacements[found.pattern().as_usize()].as_bytes());
+            done = found.end();
+        }
+        if done < certain {
+            out.extend_from_slice(&text[done..certain]);
+            done = certain;
+        }
+        (out.freeze(), done)
+    }
+}
+
+fn spellings(secret: &str) -> Vec<String> {
+    if secret.len() < SHORTEST {
+        return Vec::new();
+    }
+    let json = serde_json::Value::from(secret).to_string();
+    let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
+    let percent = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC)
+        .to_string();
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let mut all = vec![
+        secret.to_owned(),
+        json.replace('/', "\\/"),
+        json,
+        percent.to_lowercase(),
+        percent,
+        form,
+    ];
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn run(redactor: &mut Redactor, chunks: &[&[u8]]) -> String {
+        let mut out = Vec::new();
+        for chunk in chunks {
+            out.extend_from_slice(&redactor.push(Bytes::copy_from_slice(chunk)));
+        }
+        out.extend_from_slice(&redactor.finish());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_by_a_chunks_border_is_found() {
+        let secret = Secret::from("abcdefgh");
+        let mut redactor = Redactor::new([(&secret, "X")]);
+        assert_eq!(run(&mut redactor, &[b"1 abc", b"def", b"gh 2"]), "1 X 2");
+    }
+
+    #[test]
+    fn other_spellings_of_a_secret_are_found() {
+        let secret = Secret::from("ab/+c\"==");
+        let redactor = Redactor::new([(&secret, "X")]);
+        for text in [
+            "ab/+c\"==",
+            "ab/+c\\\"==",
+            "ab\\/+c\\\"==",
+            "ab%2F%2Bc%22%3D%3D",
+            "ab%2f%2bc%22%3d%3d",
+        ] {
+            assert_eq!(redactor.whole(text.as_bytes()), "X", "{text}");
+        }
+    }
+
+    #[test]
+    fn without_secrets_the_bytes_pass_as_they_are() {
+        let mut redactor = Redactor::new([]);
+        assert_eq!(run(&mut redactor, &[b"a", b"b"]), "ab");
+    }
+
+    proptest! {
+        #[test]
+        fn no_cut_lets_a_secret_through(before in "[a-d]{0,12}", after in "[a-d]{0,12}", cuts in proptest::collection::vec(0usize..40, 0..6)) {
+            let secrets = [Secret::from("abcabcd"), Secret::from("abcabcdd")];
+            let text = format!("{before}abcabcdd{after}");
+            let whole = Redactor::new([(&secrets[0], "1"), (&secrets[1], "2")]).whole(text.as_bytes());
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.sort_unstable();
+            let mut chunks = Vec::new();
+            let mut start = 0;
+            for cut in cuts.into_iter().chain([text.len()]) {
+                chunks.push(&text.as_bytes()[start..cut]);
+                start = cut;
+            }
+            let pieces = run(&mut Redactor::new([(&secrets[0], "1"), (&secrets[1], "2")]), &chunks);
+            prop_assert!(!pieces.contains("abcabcd"));
+            prop_assert_eq!(pieces.as_bytes(), &whole[..]);
+        }
+    }
+}
