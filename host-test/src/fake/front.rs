@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::stream::{self, StreamExt};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use jiff::Timestamp;
@@ -340,19 +340,20 @@ async fn spoil(mut response: Response, fault: &Fault) -> Response {
 /// An answer whose body breaks off after `sent`. On a socket the connection is closed there; with nothing sent, not even the
 /// head goes out.
 fn broken(response: Response, sent: Bytes) -> Response {
-    let error = || {
-        io::Error::new(
+    let (parts, _) = response.into_parts();
+    let is_silent = sent.is_empty();
+    let first = stream::iter((!is_silent).then_some(Ok(sent)));
+    let last = stream::once(async move {
+        if !is_silent {
+            // Gives the server a turn to send what it has: an error takes unsent bytes with it.
+            tokio::task::yield_now().await;
+        }
+        Err(io::Error::new(
             io::ErrorKind::ConnectionReset,
             "the fake dropped the connection",
-        )
-    };
-    let (parts, _) = response.into_parts();
-    let body = if sent.is_empty() {
-        Body::from_stream(stream::iter([Err::<Bytes, _>(error())]))
-    } else {
-        Body::from_stream(stream::iter([Ok(sent), Err(error())]))
-    };
-    Response::from_parts(parts, body)
+        ))
+    });
+    Response::from_parts(parts, Body::from_stream(first.chain(last)))
 }
 
 /// Answers for paths that nobody has, and for verbs that a path has not (API reference 2.11).

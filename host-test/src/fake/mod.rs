@@ -58,6 +58,9 @@ mod titles;
 mod users;
 
 #[cfg(test)]
+mod settings_tests;
+
+#[cfg(test)]
 mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

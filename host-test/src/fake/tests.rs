@@ -363,3 +363,247 @@ async fn the_same_seed_gives_the_same_account() {
 fn an_account_of_a_hundred_thousand_parties_is_made() {
     assert_eq!(Fake::new(options(100_000)).party_count(), 100_000);
 }
+
+/// Faults as a client sees them, in process and on a socket.
+mod faulty {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::{DropWhen, Fault, FaultRule};
+    use super::*;
+
+    fn rule(fault: Fault) -> FaultRule {
+        FaultRule::new(fault)
+            .on(Method::POST, "/api/v2/parties")
+            .times(1)
+    }
+
+    fn create() -> Value {
+        json!({ "party": { "type": "person", "firstName": "A" } })
+    }
+
+    /// A served fake and its address. The server ends with the test's runtime.
+    async fn served(bench: &Bench) -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(bench.fake.clone().serve(listener));
+        address
+    }
+
+    /// Everything that the server sends until it closes.
+    async fn talk(address: std::net::SocketAddr, host: &str, request: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "{request} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer x\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset is one of the ways in which a dropped connection shows.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_status_comes_instead_of_the_work() {
+        let bench = Bench::new(0);
+        bench.fake.faults().add(rule(
+            Fault::status(503).with_body(json!({ "message": "down" })),
+        ));
+        let got = bench.post("/parties", create()).await;
+        assert_eq!(
+            (got.status.as_u16(), got.body),
+            (503, json!({ "message": "down" }))
+        );
+        assert_eq!(bench.fake.party_count(), 0);
+        assert_eq!(
+            bench.post("/parties", create()).await.status,
+            StatusCode::CREATED
+        );
+    }
+
+    #[tokio::test]
+    async fn a_status_may_come_after_the_work() {
+        let bench = Bench::new(0);
+        bench
+            .fake
+            .faults()
+            .add(rule(Fault::status(502).after_the_work()));
+        assert_eq!(
+            bench.post("/parties", create()).await.status,
+            StatusCode::BAD_GATEWAY
+        );
+        assert_eq!(bench.fake.party_count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_delay_holds_the_answer_back() {
+        let bench = Bench::new(0);
+        bench
+            .fake
+            .faults()
+            .add(rule(Fault::delay(Duration::from_secs(40))));
+        let start = tokio::time::Instant::now();
+        assert_eq!(
+            bench.post("/parties", create()).await.status,
+            StatusCode::CREATED
+        );
+        assert_eq!(start.elapsed(), Duration::from_secs(40));
+    }
+
+    #[tokio::test]
+    async fn a_rate_limit_can_be_feigned() {
+        let bench = Bench::new(0);
+        bench.fake.faults().add(rule(Fault::rate_limited()));
+        let got = bench.post("/parties", create()).await;
+        assert_eq!(
+            (got.status.as_u16(), got.header("x-ratelimit-remaining")),
+            (429, Some("0"))
+        );
+        assert_eq!(got.header("x-ratelimit-reset"), Some("1795525200"));
+    }
+
+    #[tokio::test]
+    async fn a_wrong_content_type_keeps_the_body() {
+        let bench = Bench::new(0);
+        bench
+            .fake
+            .faults()
+            .add(rule(Fault::content_type("text/html")));
+        let got = bench.post("/parties", create()).await;
+        assert_eq!(got.header("content-type"), Some("text/html"));
+        assert_eq!(got.body["party"]["firstName"], "A");
+    }
+
+    #[tokio::test]
+    async fn truncated_json_ends_early_without_a_broken_connection() {
+        let bench = Bench::new(0);
+        bench.fake.faults().add(rule(Fault::truncated_json()));
+        let response = bench
+            .raw(bench.request(Method::POST, "/parties", Some(&create())))
+            .await;
+        let body = axum::body::to_bytes(response.into_body(), 100_000)
+            .await
+            .unwrap();
+        assert!(!body.is_empty() && serde_json::from_slice::<Value>(&body).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_dropped_connection_is_an_error_of_the_body_in_process() {
+        for (when, parties) in [(DropWhen::After, 1), (DropWhen::Before, 0)] {
+            let bench = Bench::new(0);
+            bench.fake.faults().add(rule(Fault::dropped(when)));
+            let response = bench
+                .raw(bench.request(Method::POST, "/parties", Some(&create())))
+                .await;
+            assert!(
+                axum::body::to_bytes(response.into_body(), 100_000)
+                    .await
+                    .is_err()
+            );
+            assert_eq!(bench.fake.party_count(), parties, "{when:?}");
+            assert_eq!(bench.fake.journal()[0].status, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dropped_connection_says_nothing_on_a_socket() {
+        let bench = Bench::new(0);
+        bench
+            .fake
+            .faults()
+            .add(rule(Fault::dropped(DropWhen::After)));
+        let address = served(&bench).await;
+        let answer = talk(
+            address,
+            &address.to_string(),
+            "POST /api/v2/parties",
+            &create().to_string(),
+        )
+        .await;
+        assert_eq!(answer, "");
+        assert_eq!(bench.fake.party_count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_cut_body_is_shorter_than_it_says() {
+        let bench = Bench::new(0);
+        bench.fake.faults().add(rule(Fault::cut_body()));
+        let address = served(&bench).await;
+        let answer = talk(
+            address,
+            &address.to_string(),
+            "POST /api/v2/parties",
+            &create().to_string(),
+        )
+        .await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let length: usize = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!(head.starts_with("HTTP/1.1 201"), "{head}");
+        assert!(
+            !body.is_empty() && body.len() < length,
+            "{} of {length}",
+            body.len()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_header_can_ask_for_a_fault() {
+        let bench = Bench::new(0);
+        let mut request = bench.request(Method::GET, "/site", None);
+        request
+            .headers_mut()
+            .insert("x-fake-fault", "status=500; body={}".parse().unwrap());
+        assert_eq!(
+            bench.send(request).await.status,
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
+        let mut request = bench.request(Method::GET, "/site", None);
+        request
+            .headers_mut()
+            .insert("x-fake-fault", "explode".parse().unwrap());
+        let got = bench.send(request).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST);
+        assert!(
+            got.body["message"]
+                .as_str()
+                .unwrap()
+                .contains("drop=before")
+        );
+    }
+
+    #[tokio::test]
+    async fn links_on_a_socket_carry_the_origin_that_the_client_used() {
+        let bench = Bench::new(3);
+        let address = served(&bench).await;
+        for host in [address.to_string(), format!("localhost:{}", address.port())] {
+            let answer = talk(address, &host, "GET /api/v2/parties?perPage=1", "").await;
+            assert!(
+                answer.contains(&format!("<http://{host}/api/v2/parties?page=2")),
+                "{answer}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rebound_name_does_not_reach_a_served_fake() {
+        let bench = Bench::new(0);
+        let address = served(&bench).await;
+        for host in [
+            format!("evil.example:{}", address.port()),
+            "127.0.0.1:1".to_owned(),
+            String::new(),
+        ] {
+            let answer = talk(address, &host, "GET /api/v2/site", "").await;
+            assert!(answer.starts_with("HTTP/1.1 421"), "{host}: {answer}");
+        }
+    }
+}

@@ -5,6 +5,8 @@
 //! [`Fake::sign_in_as`] says otherwise. Not built: the password grant for users of version 1 and `/oauth/userinfo`.
 
 mod grants;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
