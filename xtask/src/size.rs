@@ -75,7 +75,7 @@ pub(crate) fn report(root: &Path, components: &Components) -> Result<String> {
     let around = total.saturating_sub(stripped_size(module)?);
     writeln!(
         text,
-        "{:<46} {:>23}",
+        "{:<50} {:>23}",
         "component types and wiring around the module",
         grouped(around)
     )?;
@@ -341,12 +341,12 @@ struct Costs {
 impl Costs {
     fn table(&self) -> Result<String> {
         let mut text = String::from(
-            "interface                            functions       typed       whole\n",
+            "interface                                functions       typed       whole\n",
         );
         for cost in &self.interfaces {
             writeln!(
                 text,
-                "{:<36} {:>9} {:>11} {:>11}",
+                "{:<40} {:>9} {:>11} {:>11}",
                 cost.interface,
                 cost.functions,
                 grouped(cost.typed),
@@ -361,7 +361,7 @@ impl Costs {
             ),
             ("static data", self.data),
         ] {
-            writeln!(text, "{name:<46} {:>23}", grouped(size))?;
+            writeln!(text, "{name:<50} {:>23}", grouped(size))?;
         }
         Ok(text)
     }
