@@ -30,8 +30,64 @@ pub(crate) struct Tags {
     pub(crate) effect: Option<String>,
 }
 
+/// What a doc comment stands on: each place takes tags of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Interface,
+    Function,
+    Record,
+    Enum,
+    EnumCase,
+    Variant,
+    Case,
+    Field,
+}
+
+impl Place {
+    fn takes(self) -> &'static [&'static str] {
+        match self {
+            Self::Interface => &["alias"],
+            Self::Function => &["scope", "administrator", "effect"],
+            Self::Record | Self::Enum => &[],
+            Self::EnumCase | Self::Variant => &["json"],
+            Self::Case => &["json", "values", "format", "range", "choices"],
+            Self::Field => &["json", "values", "format", "default", "range", "choices"],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Interface => "an interface",
+            Self::Function => "a function",
+            Self::Record => "a record",
+            Self::Enum => "an enum",
+            Self::EnumCase => "a case of an enum",
+            Self::Variant => "a variant",
+            Self::Case => "a case of a variant",
+            Self::Field => "a field",
+        }
+    }
+}
+
+/// Every tag that there is.
+const TAGS: &[&str] = &[
+    "json",
+    "values",
+    "format",
+    "default",
+    "range",
+    "choices",
+    "scope",
+    "alias",
+    "administrator",
+    "effect",
+];
+
+/// Formats of JSON Schema that are used. The check holds the first two, the others are hints for forms.
+const FORMATS: &[&str] = &["date", "date-time", "email", "uri"];
+
 /// Takes a doc comment apart. `owner` names the item in refusals.
-pub(crate) fn read(text: Option<&str>, owner: &str) -> Result<Doc, Refusal> {
+pub(crate) fn read(text: Option<&str>, owner: &str, place: Place) -> Result<Doc, Refusal> {
     let text = text.unwrap_or_default();
     let mut tags = Tags::default();
     let mut paragraphs: Vec<String> = Vec::new();
@@ -40,11 +96,13 @@ pub(crate) fn read(text: Option<&str>, owner: &str) -> Result<Doc, Refusal> {
     for line in text.lines().map(str::trim) {
         if let Some(tag) = line.strip_prefix('@') {
             tagged = true;
-            tags.read(tag, owner)?;
+            tags.read(tag, owner, place)?;
         } else if line.is_empty() {
             open = false;
         } else if tagged {
-            return Err(Refusal::ProseAfterTags { item: owner.to_owned() });
+            return Err(Refusal::ProseAfterTags {
+                item: owner.to_owned(),
+            });
         } else if let (true, Some(last)) = (open, paragraphs.last_mut()) {
             last.push(' ');
             last.push_str(line);
@@ -54,10 +112,15 @@ pub(crate) fn read(text: Option<&str>, owner: &str) -> Result<Doc, Refusal> {
         }
     }
     if paragraphs.is_empty() {
-        return Err(Refusal::Undocumented { item: owner.to_owned() });
+        return Err(Refusal::Undocumented {
+            item: owner.to_owned(),
+        });
     }
     Ok(Doc {
-        title: paragraphs.first().map(|first| first.trim_end_matches('.').to_owned()).unwrap_or_default(),
+        title: paragraphs
+            .first()
+            .map(|first| first.trim_end_matches('.').to_owned())
+            .unwrap_or_default(),
         help: paragraphs.get(1..).unwrap_or_default().join("\n\n"),
         prose: paragraphs.join("\n\n"),
         tags,
@@ -65,21 +128,57 @@ pub(crate) fn read(text: Option<&str>, owner: &str) -> Result<Doc, Refusal> {
 }
 
 impl Tags {
-    fn read(&mut self, line: &str, owner: &str) -> Result<(), Refusal> {
-        let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
+    fn read(&mut self, line: &str, owner: &str, place: Place) -> Result<(), Refusal> {
+        let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let rest = rest.trim();
-        let bad = |why: &str| Refusal::Tag { item: owner.to_owned(), tag: line.to_owned(), why: why.to_owned() };
+        let bad = |why: &str| Refusal::Tag {
+            item: owner.to_owned(),
+            tag: line.to_owned(),
+            why: why.to_owned(),
+        };
+        if !TAGS.contains(&name) {
+            return Err(bad("there is no such tag"));
+        }
+        if !place.takes().contains(&name) {
+            return Err(Refusal::Misplaced {
+                item: owner.to_owned(),
+                why: format!("`@{name}` says nothing of {}", place.name()),
+            });
+        }
         if rest.is_empty() != (name == "administrator") {
-            return Err(bad(if rest.is_empty() { "it needs a value" } else { "it takes no value" }));
+            return Err(bad(if rest.is_empty() {
+                "it needs a value"
+            } else {
+                "it takes no value"
+            }));
         }
         match name {
             "json" => self.json = Some(rest.to_owned()),
-            "values" => self.values = rest.split('|').map(|value| value.trim().to_owned()).collect(),
-            "format" => self.format = Some(rest.to_owned()),
+            "values" => {
+                self.values = rest
+                    .split('|')
+                    .map(|value| value.trim().to_owned())
+                    .collect();
+                if self.values.iter().any(String::is_empty) {
+                    return Err(bad("a value is empty"));
+                }
+            }
+            "format" => {
+                if !FORMATS.contains(&rest) {
+                    return Err(bad(&format!("a format is one of {}", FORMATS.join(", "))));
+                }
+                self.format = Some(rest.to_owned());
+            }
             "default" => self.default = Some(rest.to_owned()),
             "range" => {
-                let (least, most) = rest.split_once("..").ok_or_else(|| bad("write it as LEAST..MOST"))?;
-                let number = |text: &str| text.trim().parse::<i64>().map_err(|_| bad("its ends are whole numbers"));
+                let (least, most) = rest
+                    .split_once("..")
+                    .ok_or_else(|| bad("write it as LEAST..MOST"))?;
+                let number = |text: &str| {
+                    text.trim()
+                        .parse::<i64>()
+                        .map_err(|_| bad("its ends are whole numbers"))
+                };
                 let (least, most) = (number(least)?, number(most)?);
                 if least > most {
                     return Err(bad("the least is over the most"));
@@ -96,8 +195,8 @@ impl Tags {
             "scope" => self.scopes.push(rest.to_owned()),
             "alias" => self.aliases.push(rest.to_owned()),
             "administrator" => self.administrator = true,
-            "effect" => self.effect = Some(rest.to_owned()),
-            _ => return Err(bad("there is no such tag")),
+            // The last of TAGS.
+            _ => self.effect = Some(rest.to_owned()),
         }
         Ok(())
     }
@@ -107,26 +206,122 @@ impl Tags {
 mod tests {
     use super::*;
 
+    fn field(text: &str) -> Result<Doc, Refusal> {
+        read(Some(text), "x", Place::Field)
+    }
+
     #[test]
     fn prose_and_tags_are_taken_apart() {
-        let doc = read(Some("Create a person.\n\nNot repeat-safe:\nuse upsert.\n@scope write\n@administrator"), "people.create").unwrap();
+        let text = "Create a person.\n\nNot repeat-safe:\nuse upsert.\n\nSecond.\n@scope write\n@scope read\n@administrator\n@effect write";
+        let doc = read(Some(text), "people.create", Place::Function).unwrap();
         assert_eq!(doc.title, "Create a person");
-        assert_eq!(doc.help, "Not repeat-safe: use upsert.");
-        assert_eq!(doc.tags.scopes, ["write"]);
+        assert_eq!(doc.help, "Not repeat-safe: use upsert.\n\nSecond.");
+        assert_eq!(
+            doc.prose,
+            "Create a person.\n\nNot repeat-safe: use upsert.\n\nSecond."
+        );
+        assert_eq!(doc.tags.scopes, ["write", "read"]);
         assert!(doc.tags.administrator);
+        assert_eq!(doc.tags.effect.as_deref(), Some("write"));
+    }
+
+    #[test]
+    fn the_tags_of_a_field_are_read() {
+        let tags = field("A.\n@json pictureURL\n@values A | B C\n@format date\n@default 5\n@range -1..9\n@choices stage after board").unwrap().tags;
+        let expected = Tags {
+            json: Some("pictureURL".into()),
+            values: vec!["A".into(), "B C".into()],
+            format: Some("date".into()),
+            default: Some("5".into()),
+            range: Some((-1, 9)),
+            choices: Some(("stage".into(), Some("board".into()))),
+            ..Tags::default()
+        };
+        assert_eq!(tags, expected);
+        assert_eq!(
+            field("A.\n@choices stage").unwrap().tags.choices,
+            Some(("stage".into(), None))
+        );
     }
 
     #[test]
     fn a_comment_of_tags_alone_is_undocumented() {
-        assert!(matches!(read(Some("@format date"), "x"), Err(Refusal::Undocumented { .. })));
-        assert!(matches!(read(None, "x"), Err(Refusal::Undocumented { .. })));
+        assert!(matches!(
+            field("@format date"),
+            Err(Refusal::Undocumented { .. })
+        ));
+        assert!(matches!(
+            read(None, "x", Place::Field),
+            Err(Refusal::Undocumented { .. })
+        ));
     }
 
     #[test]
     fn a_tag_that_cannot_be_read_is_refused() {
-        for text in ["A.\n@range 5", "A.\n@range 9..1", "A.\n@colour red", "A.\n@format", "A.\n@administrator yes"] {
-            assert!(matches!(read(Some(text), "x"), Err(Refusal::Tag { .. })), "{text}");
+        for text in [
+            "A.\n@range 5",
+            "A.\n@range 9..1",
+            "A.\n@range a..b",
+            "A.\n@colour red",
+            "A.\n@format",
+            "A.\n@values A || B",
+            "A.\n@",
+            "A.\n@Format date",
+            "A.\n@format datetime",
+        ] {
+            assert!(matches!(field(text), Err(Refusal::Tag { .. })), "{text}");
         }
-        assert!(matches!(read(Some("A.\n@format date\nMore."), "x"), Err(Refusal::ProseAfterTags { .. })));
+        assert!(matches!(
+            read(Some("A.\n@administrator yes"), "x", Place::Function),
+            Err(Refusal::Tag { .. })
+        ));
+    }
+
+    #[test]
+    fn text_after_a_tag_is_refused() {
+        assert!(matches!(
+            field("A.\n@format date\nMore."),
+            Err(Refusal::ProseAfterTags { .. })
+        ));
+    }
+
+    #[test]
+    fn each_place_takes_its_own_tags_alone() {
+        let values = |tag: &str| match tag {
+            "administrator" => "",
+            "range" => " 1..2",
+            "choices" => " stage",
+            "format" => " date",
+            _ => " read",
+        };
+        let places = [
+            Place::Interface,
+            Place::Function,
+            Place::Record,
+            Place::Enum,
+            Place::EnumCase,
+            Place::Variant,
+            Place::Case,
+            Place::Field,
+        ];
+        for place in places {
+            for tag in TAGS {
+                let doc = read(Some(&format!("A.\n@{tag}{}", values(tag))), "x", place);
+                if place.takes().contains(tag) {
+                    assert!(doc.is_ok(), "{tag} {place:?}");
+                } else {
+                    assert!(
+                        matches!(doc, Err(Refusal::Misplaced { .. })),
+                        "{tag} {place:?}"
+                    );
+                }
+            }
+        }
+        for tag in TAGS {
+            assert!(
+                places.iter().any(|place| place.takes().contains(tag)),
+                "{tag} stands nowhere"
+            );
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Paths;
 use crate::docs::Tags;
-use crate::names::{pascal, snake, title};
+use crate::names::{pascal, snake, title, type_name};
 use crate::verbs::Effect;
 use crate::wit::{Case, Contract, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds};
 use std::collections::BTreeMap;
@@ -25,23 +25,40 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
 pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
     let mut interfaces: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
     for operation in &contract.operations {
-        interfaces.entry(&operation.interface).or_default().push(operation);
+        interfaces
+            .entry(&operation.interface)
+            .or_default()
+            .push(operation);
     }
     let emitter = Emitter { contract, paths };
     let mut out = String::from("// Generated from WIT.\n");
     for operations in interfaces.values() {
-        let Some(first) = operations.first() else { continue };
-        let _ = writeln!(out, "impl {}::exports::{}::Guest for Component {{", paths.bindings, first.module);
+        let Some(first) = operations.first() else {
+            continue;
+        };
+        let _ = writeln!(
+            out,
+            "impl {}::exports::{}::Guest for Component {{",
+            paths.bindings, first.module
+        );
         for operation in operations {
             let (params, args) = match &operation.input {
-                Input::Record(name) => (format!("input: {}", emitter.path(name)), "input".to_owned()),
+                Input::Record(name) => {
+                    (format!("input: {}", emitter.path(name)), "input".to_owned())
+                }
                 Input::Scalars(scalars) => {
-                    let params: Vec<_> = scalars.iter().map(|(name, shape)| format!("{}: {}", snake(name), emitter.rust(shape))).collect();
+                    let params: Vec<_> = scalars
+                        .iter()
+                        .map(|(name, shape)| format!("{}: {}", snake(name), emitter.rust(shape)))
+                        .collect();
                     let args: Vec<_> = scalars.iter().map(|(name, _)| snake(name)).collect();
                     (params.join(", "), args.join(", "))
                 }
             };
-            let output = operation.output.as_ref().map_or_else(|| "()".to_owned(), |shape| emitter.rust(shape));
+            let output = operation
+                .output
+                .as_ref()
+                .map_or_else(|| "()".to_owned(), |shape| emitter.rust(shape));
             let _ = writeln!(
                 out,
                 "    fn {}({params}) -> Result<{output}, Error> {{\n        run(async move |client| {}::{}::{}(client, {args}).await)\n    }}",
@@ -68,7 +85,7 @@ impl Emitter<'_> {
 
     fn path(&self, name: &str) -> String {
         let module = self.named(name).map_or("", |named| named.module.as_str());
-        format!("{}::{module}::{}", self.paths.bindings, pascal(name))
+        format!("{}::{module}::{}", self.paths.bindings, type_name(name))
     }
 
     /// The Rust type of scalars and of named types and their lists and options.
@@ -96,18 +113,30 @@ impl Emitter<'_> {
         let _ = match &named.kind {
             Kind::Record(fields) => {
                 let fields: String = fields.iter().map(|field| self.field(field)).collect();
-                writeln!(out, "static {constant}: Record = Record {{ name: {name:?}, doc: {doc:?}, fields: &[{fields}] }};")
+                writeln!(
+                    out,
+                    "static {constant}: Record = Record {{ name: {name:?}, doc: {doc:?}, fields: &[{fields}] }};"
+                )
             }
             Kind::Enum(cases) => {
-                let cases: String = cases.iter().map(|case| format!("({:?}, {:?}), ", case.json, case.doc.prose)).collect();
-                writeln!(out, "static {constant}: Enum = Enum {{ name: {name:?}, doc: {doc:?}, cases: &[{cases}] }};")
+                let cases: String = cases
+                    .iter()
+                    .map(|case| format!("({:?}, {:?}), ", case.json, case.doc.prose))
+                    .collect();
+                writeln!(
+                    out,
+                    "static {constant}: Enum = Enum {{ name: {name:?}, doc: {doc:?}, cases: &[{cases}] }};"
+                )
             }
             Kind::Variant(Form::Change, _) => Ok(()),
             Kind::Variant(form, cases) => {
                 let cases: String = cases
                     .iter()
                     .map(|case| {
-                        let shape = case.shape.as_ref().map_or_else(|| "None".into(), |shape| format!("Some({})", self.expression(shape)));
+                        let shape = case.shape.as_ref().map_or_else(
+                            || "None".into(),
+                            |shape| format!("Some({})", self.expression(shape)),
+                        );
                         format!(
                             "Case {{ json: {:?}, doc: {:?}, shape: {shape}, hints: {} }}, ",
                             case.json,
@@ -117,7 +146,10 @@ impl Emitter<'_> {
                     })
                     .collect();
                 let bare = *form == Form::Bare;
-                writeln!(out, "static {constant}: Variant = Variant {{ name: {name:?}, doc: {doc:?}, bare: {bare}, cases: &[{cases}] }};")
+                writeln!(
+                    out,
+                    "static {constant}: Variant = Variant {{ name: {name:?}, doc: {doc:?}, bare: {bare}, cases: &[{cases}] }};"
+                )
             }
         };
     }
@@ -136,7 +168,9 @@ impl Emitter<'_> {
     fn expression(&self, shape: &Shape) -> String {
         match shape {
             Shape::Boolean => "Shape::Boolean".into(),
-            Shape::Integer { least, most } => format!("Shape::Integer {{ least: {least}, most: {most} }}"),
+            Shape::Integer { least, most } => {
+                format!("Shape::Integer {{ least: {least}, most: {most} }}")
+            }
             Shape::Number => "Shape::Number".into(),
             Shape::Text => "Shape::Text".into(),
             Shape::Bytes => "Shape::Bytes".into(),
@@ -147,7 +181,10 @@ impl Emitter<'_> {
                     Kind::Variant(_, cases) => cases.first().and_then(|case| case.shape.as_ref()),
                     _ => None,
                 });
-                format!("Shape::Change(&{})", set.map_or_else(String::new, |shape| self.expression(shape)))
+                format!(
+                    "Shape::Change(&{})",
+                    set.map_or_else(String::new, |shape| self.expression(shape))
+                )
             }
             Shape::Map(name) => format!("Shape::Map(&{})", constant(name)),
             Shape::Named(name) => {
@@ -171,8 +208,10 @@ impl Emitter<'_> {
             Kind::Variant(Form::Tagged, cases) => self.tagged(cases),
             Kind::Variant(Form::Bare, cases) => self.bare(cases),
             Kind::Variant(Form::Change, _) => (
-                "if value.is_null() { Self::Clear } else { Self::Set(Json::from_json(value)) }".into(),
-                "match self { Self::Set(value) => value.to_json(), Self::Clear => Value::Null }".into(),
+                "if value.is_null() { Self::Clear } else { Self::Set(Json::from_json(value)) }"
+                    .into(),
+                "match self { Self::Set(value) => value.to_json(), Self::Clear => Value::Null }"
+                    .into(),
             ),
         };
         let shape = match named.kind {
@@ -192,16 +231,7 @@ impl Emitter<'_> {
             let json = &field.json;
             let read = match &field.shape {
                 Shape::Change(_) => format!("json::change(&mut object, {json:?})"),
-                Shape::Bytes => format!("json::bytes(json::take(&mut object, {json:?}))"),
-                Shape::Option(inner) if **inner == Shape::Bytes => format!("json::optional_bytes(json::take(&mut object, {json:?}))"),
-                Shape::Map(name) => format!("json::entries(json::take(&mut object, {json:?}), {})", self.entry_from(name)),
-                Shape::Option(inner) => match inner.as_ref() {
-                    Shape::Map(name) => {
-                        format!("json::optional_entries(json::take(&mut object, {json:?}), {})", self.entry_from(name))
-                    }
-                    _ => format!("Json::from_json(json::take(&mut object, {json:?}))"),
-                },
-                _ => format!("Json::from_json(json::take(&mut object, {json:?}))"),
+                shape => self.read(shape, &format!("json::take(&mut object, {json:?})")),
             };
             let _ = write!(text, "{rust}: {read}, ");
         }
@@ -216,19 +246,10 @@ impl Emitter<'_> {
             let json = &field.json;
             let write = match &field.shape {
                 Shape::Change(_) => format!("json::put_change(&mut object, {json:?}, self.{rust})"),
-                Shape::Bytes => format!("json::put(&mut object, {json:?}, json::base64(&self.{rust}))"),
-                Shape::Option(inner) if **inner == Shape::Bytes => {
-                    format!("json::put(&mut object, {json:?}, self.{rust}.map_or(Value::Null, |bytes| json::base64(&bytes)))")
-                }
-                Shape::Map(name) => format!("json::put(&mut object, {json:?}, json::from_entries(self.{rust}, {}))", self.entry_to(name)),
-                Shape::Option(inner) => match inner.as_ref() {
-                    Shape::Map(name) => format!(
-                        "json::put(&mut object, {json:?}, self.{rust}.map_or(Value::Null, |rows| json::from_entries(rows, {})))",
-                        self.entry_to(name)
-                    ),
-                    _ => format!("json::put(&mut object, {json:?}, self.{rust}.to_json())"),
-                },
-                _ => format!("json::put(&mut object, {json:?}, self.{rust}.to_json())"),
+                shape => format!(
+                    "json::put(&mut object, {json:?}, {})",
+                    self.write(shape, &format!("self.{rust}"))
+                ),
             };
             let _ = write!(text, "{write}; ");
         }
@@ -236,37 +257,108 @@ impl Emitter<'_> {
         text
     }
 
-    /// From key and value to a record of two fields.
+    /// The expression that makes a model out of the JSON that another expression gives.
+    fn read(&self, shape: &Shape, json: &str) -> String {
+        match shape {
+            Shape::Bytes => format!("json::bytes({json})"),
+            Shape::Map(name) => format!("json::entries({json}, {})", self.entry_from(name)),
+            Shape::Option(inner) => match inner.as_ref() {
+                Shape::Bytes => format!("json::optional_bytes({json})"),
+                Shape::Map(name) => {
+                    format!("json::optional_entries({json}, {})", self.entry_from(name))
+                }
+                _ => format!("Json::from_json({json})"),
+            },
+            _ => format!("Json::from_json({json})"),
+        }
+    }
+
+    /// The expression that makes JSON out of the model that another expression gives.
+    fn write(&self, shape: &Shape, model: &str) -> String {
+        match shape {
+            Shape::Bytes => format!("json::base64(&{model})"),
+            Shape::Map(name) => format!("json::from_entries({model}, {})", self.entry_to(name)),
+            Shape::Option(inner) => match inner.as_ref() {
+                Shape::Bytes => {
+                    format!("{model}.map_or(Value::Null, |bytes| json::base64(&bytes))")
+                }
+                Shape::Map(name) => format!(
+                    "{model}.map_or(Value::Null, |rows| json::from_entries(rows, {}))",
+                    self.entry_to(name)
+                ),
+                _ => format!("{model}.to_json()"),
+            },
+            _ => format!("{model}.to_json()"),
+        }
+    }
+
+    /// From key and value to a record of two fields. A key of digits is a number where the type has numbers.
     fn entry_from(&self, name: &str) -> String {
-        let (key, value) = self.pair(name);
-        format!("|key, value| {} {{ {key}: Json::from_json(key), {value}: Json::from_json(value) }}", self.path(name))
+        let Some((key, value)) = self.pair(name) else {
+            return String::new();
+        };
+        let text = json_kinds(&self.contract.types, &key.shape) == ["string"];
+        format!(
+            "|key, value| {} {{ {}: Json::from_json({}), {}: {} }}",
+            self.path(name),
+            snake(&key.name),
+            if text {
+                "Value::String(key)"
+            } else {
+                "json::key(key)"
+            },
+            snake(&value.name),
+            self.read(&value.shape, "value"),
+        )
     }
 
     fn entry_to(&self, name: &str) -> String {
-        let (key, value) = self.pair(name);
-        format!("|row| (row.{key}.to_json(), row.{value}.to_json())")
+        let Some((key, value)) = self.pair(name) else {
+            return String::new();
+        };
+        format!(
+            "|row| (row.{}.to_json(), {})",
+            snake(&key.name),
+            self.write(&value.shape, &format!("row.{}", snake(&value.name)))
+        )
     }
 
-    fn pair(&self, name: &str) -> (String, String) {
-        match self.named(name).map(|named| &named.kind) {
-            Some(Kind::Record(fields)) => match fields.as_slice() {
-                [key, value] => (snake(&key.name), snake(&value.name)),
-                _ => Default::default(),
+    fn pair(&self, name: &str) -> Option<(&Field, &Field)> {
+        match &self.named(name)?.kind {
+            Kind::Record(fields) => match fields.as_slice() {
+                [key, value] => Some((key, value)),
+                _ => None,
             },
-            _ => Default::default(),
+            _ => None,
         }
     }
 
     fn tagged(&self, cases: &[Case]) -> (String, String) {
-        let mut from = String::from("let (case, payload) = json::case(value); match case.as_str() { ");
+        let payload = if cases.iter().any(|case| case.shape.is_some()) {
+            "payload"
+        } else {
+            "_"
+        };
+        let mut from =
+            format!("let (case, {payload}) = json::case(value); match case.as_str() {{ ");
         let mut to = String::from("match self { ");
         for (index, case) in cases.iter().enumerate() {
             let rust = pascal(&case.name);
             let json = &case.json;
-            let pattern = if index + 1 == cases.len() { "_".to_owned() } else { format!("{json:?}") };
+            let pattern = if index + 1 == cases.len() {
+                "_".to_owned()
+            } else {
+                format!("{json:?}")
+            };
             if case.shape.is_some() {
-                let _ = write!(from, "{pattern} => Self::{rust}(Json::from_json(payload)), ");
-                let _ = write!(to, "Self::{rust}(payload) => json::tagged({json:?}, payload.to_json()), ");
+                let _ = write!(
+                    from,
+                    "{pattern} => Self::{rust}(Json::from_json(payload)), "
+                );
+                let _ = write!(
+                    to,
+                    "Self::{rust}(payload) => json::tagged({json:?}, payload.to_json()), "
+                );
             } else {
                 let _ = write!(from, "{pattern} => Self::{rust}, ");
                 let _ = write!(to, "Self::{rust} => Value::from({json:?}), ");
@@ -280,7 +372,11 @@ impl Emitter<'_> {
         let mut to = String::from("match self { ");
         for (index, case) in cases.iter().enumerate() {
             let rust = pascal(&case.name);
-            let kinds = case.shape.as_ref().map(|shape| json_kinds(&self.contract.types, shape)).unwrap_or_default();
+            let kinds = case
+                .shape
+                .as_ref()
+                .map(|shape| json_kinds(&self.contract.types, shape))
+                .unwrap_or_default();
             let patterns: Vec<_> = kinds
                 .iter()
                 .map(|kind| match *kind {
@@ -291,7 +387,11 @@ impl Emitter<'_> {
                     _ => "Value::Object(_)",
                 })
                 .collect();
-            let pattern = if index + 1 == cases.len() { "_".to_owned() } else { patterns.join(" | ") };
+            let pattern = if index + 1 == cases.len() {
+                "_".to_owned()
+            } else {
+                patterns.join(" | ")
+            };
             let _ = write!(from, "{pattern} => Self::{rust}(Json::from_json(value)), ");
             let _ = write!(to, "Self::{rust}(payload) => payload.to_json(), ");
         }
@@ -301,18 +401,31 @@ impl Emitter<'_> {
     // ---- defaults ----
 
     fn defaults(&self, out: &mut String, named: &Named) {
-        let Kind::Record(fields) = &named.kind else { return };
+        let Kind::Record(fields) = &named.kind else {
+            return;
+        };
         let mut methods = String::new();
         for field in fields {
-            let Some(default) = &field.doc.tags.default else { continue };
-            let Shape::Option(inner) = &field.shape else { continue };
+            let Some(default) = &field.doc.tags.default else {
+                continue;
+            };
+            let Shape::Option(inner) = &field.shape else {
+                continue;
+            };
             let rust = snake(&field.name);
-            let clamp = field.doc.tags.range.map_or_else(String::new, |(least, most)| format!(".clamp({least}, {most})"));
+            let clamp = field
+                .doc
+                .tags
+                .range
+                .map_or_else(String::new, |(least, most)| {
+                    format!(".clamp({least}, {most})")
+                });
+            let method = snake(&format!("{}-or-default", field.name));
             let help = format!("    /// `{}`, or its default: {default}.\n", field.json);
             let _ = match inner.as_ref() {
                 Shape::Text => writeln!(
                     methods,
-                    "{help}    #[must_use] pub fn {rust}_or_default(&self) -> &str {{ self.{rust}.as_deref().unwrap_or({default:?}) }}"
+                    "{help}    #[must_use] pub fn {method}(&self) -> &str {{ self.{rust}.as_deref().unwrap_or({default:?}) }}"
                 ),
                 Shape::Named(name) => {
                     let case = self.named(name).and_then(|named| match &named.kind {
@@ -323,12 +436,12 @@ impl Emitter<'_> {
                     let case = case.map_or_else(|| default.clone(), |case| pascal(&case.name));
                     writeln!(
                         methods,
-                        "{help}    #[must_use] pub fn {rust}_or_default(&self) -> {path} {{ self.{rust}.unwrap_or({path}::{case}) }}"
+                        "{help}    #[must_use] pub fn {method}(&self) -> {path} {{ self.{rust}.unwrap_or({path}::{case}) }}"
                     )
                 }
                 other => writeln!(
                     methods,
-                    "{help}    #[must_use] pub fn {rust}_or_default(&self) -> {} {{ self.{rust}.unwrap_or({default}){clamp} }}",
+                    "{help}    #[must_use] pub fn {method}(&self) -> {} {{ self.{rust}.unwrap_or({default}){clamp} }}",
                     self.rust(other)
                 ),
             };
@@ -343,11 +456,22 @@ impl Emitter<'_> {
     fn operations(&self, out: &mut String) {
         let mut rows = String::new();
         for operation in &self.contract.operations {
-            let function = snake(&format!("run-{}-{}", operation.interface, operation.function));
+            let function = snake(&format!(
+                "run-{}-{}",
+                operation.interface, operation.function
+            ));
             let client = &self.paths.client;
-            let body = format!("{}::{}::{}", self.paths.actions, snake(&operation.interface), snake(&operation.function));
+            let body = format!(
+                "{}::{}::{}",
+                self.paths.actions,
+                snake(&operation.interface),
+                snake(&operation.function)
+            );
             let (take, input) = match &operation.input {
-                Input::Record(name) => ("Json::from_json(input)".to_owned(), format!("Shape::Record(&{})", constant(name))),
+                Input::Record(name) => (
+                    "Json::from_json(input)".to_owned(),
+                    format!("Shape::Record(&{})", constant(name)),
+                ),
                 Input::Scalars(scalars) => {
                     let name = format!("{}-{}-input", operation.interface, operation.function);
                     let fields: String = scalars
@@ -369,17 +493,33 @@ impl Emitter<'_> {
                     );
                     let take: Vec<_> = scalars
                         .iter()
-                        .map(|(name, _)| format!("Json::from_json(json::take(&mut input, {:?}))", crate::names::camel(name)))
+                        .map(|(name, _)| {
+                            format!(
+                                "Json::from_json(json::take(&mut input, {:?}))",
+                                crate::names::camel(name)
+                            )
+                        })
                         .collect();
-                    (take.join(", "), format!("Shape::Record(&{})", constant(&name)))
+                    (
+                        take.join(", "),
+                        format!("Shape::Record(&{})", constant(&name)),
+                    )
                 }
             };
             let unpack = match &operation.input {
                 Input::Record(_) => "",
+                Input::Scalars(scalars) if scalars.is_empty() => "drop(input); ",
                 Input::Scalars(_) => "let mut input = json::object(input); ",
             };
-            let output = operation.output.as_ref().map_or_else(|| "None".to_owned(), |shape| format!("Some({})", self.expression(shape)));
-            let give = if operation.output.is_some() { ".map(Json::to_json)" } else { ".map(|()| Value::Null)" };
+            let output = operation.output.as_ref().map_or_else(
+                || "None".to_owned(),
+                |shape| format!("Some({})", self.expression(shape)),
+            );
+            let give = if operation.output.is_some() {
+                ".map(Json::to_json)"
+            } else {
+                ".map(|()| Value::Null)"
+            };
             let _ = writeln!(
                 out,
                 "fn {function}(client: &{client}, input: Value) -> Running<'_> {{ Box::pin(async move {{ {unpack}{body}(client, {take}).await{give} }}) }}"
@@ -405,7 +545,10 @@ impl Emitter<'_> {
                 operation.typed,
             );
         }
-        let _ = writeln!(out, "/// Every operation, sorted by id.\npub static OPERATIONS: &[Operation] = &[\n{rows}];");
+        let _ = writeln!(
+            out,
+            "/// Every operation, sorted by id.\npub static OPERATIONS: &[Operation] = &[\n{rows}];"
+        );
     }
 }
 
@@ -414,7 +557,11 @@ fn enumeration(cases: &[Case]) -> (String, String) {
     let mut to = String::from("Value::from(match self { ");
     for (index, case) in cases.iter().enumerate() {
         let rust = pascal(&case.name);
-        let pattern = if index + 1 == cases.len() { "_".to_owned() } else { format!("{:?}", case.json) };
+        let pattern = if index + 1 == cases.len() {
+            "_".to_owned()
+        } else {
+            format!("{:?}", case.json)
+        };
         let _ = write!(from, "{pattern} => Self::{rust}, ");
         let _ = write!(to, "Self::{rust} => {:?}, ", case.json);
     }
@@ -422,14 +569,25 @@ fn enumeration(cases: &[Case]) -> (String, String) {
 }
 
 fn hints(tags: &Tags, digits_are_id: bool) -> String {
-    let spelling_alone = Tags { json: tags.json.clone(), ..Tags::default() };
+    let spelling_alone = Tags {
+        json: tags.json.clone(),
+        ..Tags::default()
+    };
     if *tags == spelling_alone && !digits_are_id {
         return "Hints::NONE".into();
     }
-    let option = |text: &Option<String>| text.as_ref().map_or_else(|| "None".to_owned(), |text| format!("Some({text:?})"));
+    let option = |text: &Option<String>| {
+        text.as_ref()
+            .map_or_else(|| "None".to_owned(), |text| format!("Some({text:?})"))
+    };
     let choices = tags.choices.as_ref().map_or_else(
         || "None".to_owned(),
-        |(kind, after)| format!("Some(Choices {{ kind: {kind:?}, after: {} }})", option(&after.as_deref().map(crate::names::camel))),
+        |(kind, after)| {
+            format!(
+                "Some(Choices {{ kind: {kind:?}, after: {} }})",
+                option(after)
+            )
+        },
     );
     format!(
         "Hints {{ format: {}, values: &{:?}, default: {}, range: {:?}, choices: {choices}, digits_are_id: {digits_are_id} }}",
@@ -463,7 +621,13 @@ mod tests {
 
     #[test]
     fn a_whole_number_keeps_its_width() {
-        for (least, most, rust) in [(0, 255, "u8"), (0, 65_535, "u16"), (0, 4_294_967_295, "u32"), (0, (1 << 53) - 1, "u64"), (-128, 127, "i8")] {
+        for (least, most, rust) in [
+            (0, 255, "u8"),
+            (0, 65_535, "u16"),
+            (0, 4_294_967_295, "u32"),
+            (0, (1 << 53) - 1, "u64"),
+            (-128, 127, "i8"),
+        ] {
             assert_eq!(integer(least, most), rust);
         }
         assert_eq!(integer(-((1 << 53) - 1), (1 << 53) - 1), "i64");

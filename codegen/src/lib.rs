@@ -50,5 +50,8 @@ pub struct Generated {
 /// WIT that does not parse, and every [`Refusal`].
 pub fn generate(folder: &Path, world: &str, paths: &Paths) -> anyhow::Result<Generated> {
     let contract = Contract::read(folder, world)?;
-    Ok(Generated { contract: emit::contract(&contract, paths), exports: emit::exports(&contract, paths) })
+    Ok(Generated {
+        contract: emit::contract(&contract, paths),
+        exports: emit::exports(&contract, paths),
+    })
 }

@@ -18,11 +18,14 @@ pub(crate) fn meaning(function: &str) -> Option<(Effect, bool)> {
     Some(match function {
         "find-or-create" => (Effect::Write, true),
         _ => match verb {
-            "get" | "list" | "find" | "search" | "filter" | "run" | "check" | "download" => (Effect::Read, true),
-            "create" | "apply" | "upload" | "call" | "submit" | "subscribe" | "attach" | "duplicate" => (Effect::Write, false),
+            "get" | "list" | "find" | "search" | "filter" | "run" | "check" | "download" => {
+                (Effect::Read, true)
+            }
+            "create" | "apply" | "upload" | "call" | "submit" | "subscribe" | "attach"
+            | "duplicate" => (Effect::Write, false),
             "add" if !bare => (Effect::Write, false),
-            "add" | "set" | "update" | "move" | "win" | "lose" | "reopen" | "close" | "complete" | "upsert" | "remove" | "restore"
-            | "unsubscribe" => (Effect::Write, true),
+            "add" | "set" | "update" | "move" | "win" | "lose" | "reopen" | "close"
+            | "complete" | "upsert" | "remove" | "restore" | "unsubscribe" => (Effect::Write, true),
             "delete" => (Effect::Destructive, true),
             _ => return None,
         },

@@ -1,11 +1,13 @@
 //! Reads the world: which operations there are, which types they use, and what can't be put into JSON.
 
-use crate::docs::{self, Doc};
+use crate::docs::{self, Doc, Place, Tags};
 use crate::names;
 use crate::verbs::{self, Effect};
 use std::collections::BTreeSet;
 use std::path::Path;
-use wit_parser::{Interface, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldItem};
+use wit_parser::{
+    FunctionKind, Interface, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldItem,
+};
 
 /// Why a world can't have a JSON face. Each names the item and the way out.
 #[allow(missing_docs)] // The fields say what their names say.
@@ -16,7 +18,11 @@ pub enum Refusal {
     /// Text after the first tag of a doc comment.
     ProseAfterTags { item: String },
     /// A tag that does not exist, or whose value can't be read.
-    Tag { item: String, tag: String, why: String },
+    Tag {
+        item: String,
+        tag: String,
+        why: String,
+    },
     /// A function whose first word is no known verb, so that its effect is unknown.
     Verb { function: String },
     /// A function that is called like a word of WIT.
@@ -29,24 +35,44 @@ pub enum Refusal {
     AmbiguousBare { item: String, kind: String },
     /// A tag on something that it does not fit.
     Misplaced { item: String, why: String },
+    /// Two things with one name where the name alone tells them apart.
+    Twice { item: String, name: String },
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Undocumented { item } => write!(f, "{item}: write a doc comment, it becomes help"),
-            Self::ProseAfterTags { item } => write!(f, "{item}: tags stand at the end of a doc comment, text stands before them"),
+            Self::Undocumented { item } => {
+                write!(f, "{item}: write a doc comment, it becomes help")
+            }
+            Self::ProseAfterTags { item } => write!(
+                f,
+                "{item}: tags stand at the end of a doc comment, text stands before them"
+            ),
             Self::Tag { item, tag, why } => write!(f, "{item}: @{tag}: {why}"),
             Self::Verb { function } => {
-                write!(f, "{function}: its first word is no known verb, so its effect is unknown; rename it, or add the verb")
+                write!(
+                    f,
+                    "{function}: its first word is no known verb, so its effect is unknown; rename it, or add the verb"
+                )
             }
-            Self::Keyword { function } => write!(f, "{function}: a word of WIT; tools that call by name can't call it"),
+            Self::Keyword { function } => write!(
+                f,
+                "{function}: a word of WIT; tools that call by name can't call it"
+            ),
             Self::Signature { function, why } => write!(f, "{function}: {why}"),
             Self::NoJson { item, kind } => write!(f, "{item}: a {kind} has no natural JSON"),
             Self::AmbiguousBare { item, kind } => {
-                write!(f, "{item}: two cases are a JSON {kind}, so the payload alone does not tell them apart; take `@json bare` away")
+                write!(
+                    f,
+                    "{item}: two cases are a JSON {kind}, so the payload alone does not tell them apart; take `@json bare` away"
+                )
             }
             Self::Misplaced { item, why } => write!(f, "{item}: {why}"),
+            Self::Twice { item, name } => write!(
+                f,
+                "{item}: `{name}` stands twice; give one of them another name"
+            ),
         }
     }
 }
@@ -140,7 +166,10 @@ pub(crate) struct Case {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Boolean,
-    Integer { least: i64, most: i64 },
+    Integer {
+        least: i64,
+        most: i64,
+    },
     Number,
     Text,
     Bytes,
@@ -155,6 +184,20 @@ pub(crate) enum Shape {
 
 /// Largest whole number that every JSON reader keeps exact.
 const EXACT: i64 = (1 << 53) - 1;
+
+/// An id, as a key of an object can hold it.
+const ID: Shape = Shape::Integer {
+    least: 0,
+    most: EXACT,
+};
+
+const BYTE: Shape = Shape::Integer {
+    least: 0,
+    most: u8::MAX as i64,
+};
+
+/// What `@json` says beyond a name.
+const FORMS: &[&str] = &["bare", "change", "object", "base64", "name-or-number"];
 
 impl Contract {
     /// Reads the WIT package in a folder (with its dependencies under `deps/`).
@@ -179,17 +222,56 @@ impl Contract {
 
     fn of(resolve: &Resolve, package: wit_parser::PackageId, world: &str) -> anyhow::Result<Self> {
         let world = resolve.select_world(&[package], Some(world))?;
-        let mut reader = Reader { resolve, types: Vec::new(), seen: BTreeSet::new() };
+        let mut reader = Reader {
+            resolve,
+            types: Vec::new(),
+            seen: BTreeSet::new(),
+        };
         let mut operations = Vec::new();
-        for item in resolve.worlds[world].exports.values() {
-            let WorldItem::Interface { id, .. } = item else { continue };
-            let interface = &resolve.interfaces[*id];
-            if interface.package == Some(package) {
-                reader.interface(interface, &mut operations)?;
+        for (key, item) in &resolve.worlds[world].exports {
+            let named = resolve.name_world_key(key);
+            match item {
+                WorldItem::Interface { id, .. } => {
+                    let interface = &resolve.interfaces[*id];
+                    let Some(name) = &interface.name else {
+                        return Err(Refusal::Signature {
+                            function: named,
+                            why: "declare its interface outside of the world".into(),
+                        }
+                        .into());
+                    };
+                    // Interfaces of other packages are exported as they are: what they declare is no operation.
+                    if interface.package == Some(package) {
+                        reader.interface(name, interface, &mut operations)?;
+                    }
+                }
+                WorldItem::Function(_) => {
+                    return Err(Refusal::Signature {
+                        function: named,
+                        why: "declare it in an interface, which gives it its id".into(),
+                    }
+                    .into());
+                }
+                WorldItem::Type { .. } => {}
             }
         }
         operations.sort_by_key(Operation::id);
-        Ok(Self { operations, types: reader.types })
+        let mut ids = BTreeSet::new();
+        for operation in &operations {
+            for id in operation.aliases.iter().cloned().chain([operation.id()]) {
+                if let Some(name) = ids.replace(id) {
+                    return Err(Refusal::Twice {
+                        item: operation.interface.clone(),
+                        name,
+                    }
+                    .into());
+                }
+            }
+        }
+        Ok(Self {
+            operations,
+            types: reader.types,
+        })
     }
 }
 
@@ -206,25 +288,43 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn interface(&mut self, interface: &Interface, operations: &mut Vec<Operation>) -> Result<(), Refusal> {
-        let name = interface.name.clone().unwrap_or_default();
-        let about = docs::read(interface.docs.contents.as_deref(), &name)?;
-        let package = interface.package.map(|id| self.resolve.packages[id].name.clone());
+    fn interface(
+        &mut self,
+        name: &str,
+        interface: &Interface,
+        operations: &mut Vec<Operation>,
+    ) -> Result<(), Refusal> {
+        let about = docs::read(interface.docs.contents.as_deref(), name, Place::Interface)?;
+        let package = interface
+            .package
+            .map(|id| self.resolve.packages[id].name.clone());
         for function in interface.functions.values() {
             let item = format!("{name}.{}", function.name);
             if names::WIT_KEYWORDS.contains(&function.name.as_str()) {
                 return Err(Refusal::Keyword { function: item });
             }
-            let doc = docs::read(function.docs.contents.as_deref(), &item)?;
+            if function.kind != FunctionKind::Freestanding {
+                return Err(Refusal::Signature {
+                    function: item,
+                    why: "an operation is a plain function: no method, not async".into(),
+                });
+            }
+            let doc = docs::read(function.docs.contents.as_deref(), &item, Place::Function)?;
             let (mut effect, repeat_safe) =
-                verbs::meaning(&function.name).ok_or_else(|| Refusal::Verb { function: item.clone() })?;
+                verbs::meaning(&function.name).ok_or_else(|| Refusal::Verb {
+                    function: item.clone(),
+                })?;
             effect = match doc.tags.effect.as_deref() {
                 None => effect,
                 Some("read") => Effect::Read,
                 Some("write") => Effect::Write,
                 Some("destructive") => Effect::Destructive,
                 Some(other) => {
-                    return Err(Refusal::Tag { item, tag: format!("effect {other}"), why: "read, write or destructive".into() });
+                    return Err(Refusal::Tag {
+                        item,
+                        tag: format!("effect {other}"),
+                        why: "read, write or destructive".into(),
+                    });
                 }
             };
             let input = self.input(function, &item)?;
@@ -232,13 +332,24 @@ impl Reader<'_> {
             let paged = self.paged(&input, output.as_ref());
             operations.push(Operation {
                 typed: package.as_ref().map_or_else(String::new, |package| {
-                    let version = package.version.as_ref().map_or_else(String::new, |version| format!("@{version}"));
-                    format!("{}:{}/{name}{version}.{}", package.namespace, package.name, function.name)
+                    let version = package
+                        .version
+                        .as_ref()
+                        .map_or_else(String::new, |version| format!("@{version}"));
+                    format!(
+                        "{}:{}/{name}{version}.{}",
+                        package.namespace, package.name, function.name
+                    )
                 }),
                 module: self.module(interface),
-                aliases: about.tags.aliases.iter().map(|alias| format!("{alias}.{}", function.name)).collect(),
+                aliases: about
+                    .tags
+                    .aliases
+                    .iter()
+                    .map(|alias| format!("{alias}.{}", function.name))
+                    .collect(),
                 group: about.title.clone(),
-                interface: name.clone(),
+                interface: name.to_owned(),
                 function: function.name.clone(),
                 doc,
                 effect,
@@ -252,11 +363,17 @@ impl Reader<'_> {
     }
 
     fn input(&mut self, function: &wit_parser::Function, item: &str) -> Result<Input, Refusal> {
-        let refuse = |why: &str| Refusal::Signature { function: item.to_owned(), why: why.to_owned() };
+        let refuse = |why: &str| Refusal::Signature {
+            function: item.to_owned(),
+            why: why.to_owned(),
+        };
         if let [only] = function.params.as_slice()
             && let Shape::Named(name) = self.shape(only.ty, item)?
         {
-            let record = self.types.iter().any(|named| named.name == name && matches!(named.kind, Kind::Record(_)));
+            let record = self
+                .types
+                .iter()
+                .any(|named| named.name == name && matches!(named.kind, Kind::Record(_)));
             return match (record, only.name.as_str()) {
                 (true, "input") => Ok(Input::Record(name)),
                 (true, _) => Err(refuse("its record is called `input`")),
@@ -266,7 +383,10 @@ impl Reader<'_> {
         let mut scalars = Vec::new();
         for param in &function.params {
             let shape = self.shape(param.ty, item)?;
-            if !matches!(shape, Shape::Boolean | Shape::Integer { .. } | Shape::Number | Shape::Text) {
+            if !matches!(
+                shape,
+                Shape::Boolean | Shape::Integer { .. } | Shape::Number | Shape::Text
+            ) {
                 return Err(refuse("it takes one record, or plain scalars"));
             }
             scalars.push((param.name.clone(), shape));
@@ -274,28 +394,45 @@ impl Reader<'_> {
         Ok(Input::Scalars(scalars))
     }
 
-    fn output(&mut self, function: &wit_parser::Function, item: &str) -> Result<Option<Shape>, Refusal> {
-        let refuse = || Refusal::Signature { function: item.to_owned(), why: "it returns `result<T, error>`".to_owned() };
-        let Some(Type::Id(id)) = function.result else { return Err(refuse()) };
-        let TypeDefKind::Result(result) = &self.resolve.types[id].kind else { return Err(refuse()) };
+    fn output(
+        &mut self,
+        function: &wit_parser::Function,
+        item: &str,
+    ) -> Result<Option<Shape>, Refusal> {
+        let refuse = || Refusal::Signature {
+            function: item.to_owned(),
+            why: "it returns `result<T, error>`".to_owned(),
+        };
+        let Some(Type::Id(id)) = function.result else {
+            return Err(refuse());
+        };
+        let TypeDefKind::Result(result) = &self.resolve.types[id].kind else {
+            return Err(refuse());
+        };
         match result.err {
-            Some(Type::Id(error)) if self.resolve.types[error].name.as_deref() == Some("error") => {}
+            Some(Type::Id(error)) if self.resolve.types[error].name.as_deref() == Some("error") => {
+            }
             _ => return Err(refuse()),
         }
-        result.ok.map(|ok| self.shape(ok, item)).transpose()
+        let Some(ok) = result.ok else { return Ok(None) };
+        let shape = self.shape(ok, item)?;
+        self.settled(&shape, item)?;
+        Ok(Some(shape))
     }
 
     fn paged(&self, input: &Input, output: Option<&Shape>) -> bool {
         let has = |name: &str, wanted: &[&str]| {
             self.types.iter().any(|named| match &named.kind {
-                Kind::Record(fields) if named.name == name => {
-                    wanted.iter().all(|field| fields.iter().any(|given| given.json == *field))
-                }
+                Kind::Record(fields) if named.name == name => wanted
+                    .iter()
+                    .all(|field| fields.iter().any(|given| given.json == *field)),
                 _ => false,
             })
         };
         match (input, output) {
-            (Input::Record(input), Some(Shape::Named(output))) => has(input, &["cursor"]) && has(output, &["items", "next"]),
+            (Input::Record(input), Some(Shape::Named(output))) => {
+                has(input, &["cursor"]) && has(output, &["items", "next"])
+            }
             _ => false,
         }
     }
@@ -312,7 +449,9 @@ impl Reader<'_> {
             Type::S16 => whole(i64::from(i16::MIN), i64::from(i16::MAX)),
             Type::S32 => whole(i64::from(i32::MIN), i64::from(i32::MAX)),
             Type::S64 => whole(-EXACT, EXACT),
-            Type::F32 | Type::F64 => Shape::Number,
+            Type::F64 => Shape::Number,
+            // 0.1 would come back as 0.10000000149011612.
+            Type::F32 => return Err(no_json(item, "f32")),
             Type::String => Shape::Text,
             Type::Char => return Err(no_json(item, "char")),
             Type::ErrorContext => return Err(no_json(item, "error-context")),
@@ -328,13 +467,25 @@ impl Reader<'_> {
             TypeDefKind::List(inner) => Ok(Shape::List(Box::new(self.shape(*inner, item)?))),
             TypeDefKind::Option(inner) => match self.shape(*inner, item)? {
                 Shape::Option(_) | Shape::Change(_) => Err(no_json(item, "option in an option")),
-                Shape::Named(name) if self.form(&name) == Some(Form::Change) => Ok(Shape::Change(name)),
+                Shape::Named(name) if self.form(&name) == Some(Form::Change) => {
+                    Ok(Shape::Change(name))
+                }
                 inner => Ok(Shape::Option(Box::new(inner))),
             },
             TypeDefKind::Record(_) | TypeDefKind::Variant(_) | TypeDefKind::Enum(_) => {
-                let name = def.name.clone().ok_or_else(|| no_json(item, "type without a name"))?;
+                let name = def
+                    .name
+                    .clone()
+                    .ok_or_else(|| no_json(item, "type without a name"))?;
                 if self.seen.insert(id) {
                     let named = self.named(id, &name)?;
+                    // Definitions of a schema have no interface.
+                    if self.types.iter().any(|other| other.name == name) {
+                        return Err(Refusal::Twice {
+                            item: item.to_owned(),
+                            name,
+                        });
+                    }
                     self.types.push(named);
                 }
                 Ok(Shape::Named(name))
@@ -344,36 +495,48 @@ impl Reader<'_> {
     }
 
     fn form(&self, name: &str) -> Option<Form> {
-        self.types.iter().find(|named| named.name == name).and_then(|named| match named.kind {
-            Kind::Variant(form, _) => Some(form),
-            _ => None,
-        })
+        self.types
+            .iter()
+            .find(|named| named.name == name)
+            .and_then(|named| match named.kind {
+                Kind::Variant(form, _) => Some(form),
+                _ => None,
+            })
     }
 
     fn named(&mut self, id: TypeId, name: &str) -> Result<Named, Refusal> {
         let resolve = self.resolve;
         let def = &resolve.types[id];
-        let doc = docs::read(def.docs.contents.as_deref(), name)?;
         let module = match def.owner {
             TypeOwner::Interface(interface) => self.module(&resolve.interfaces[interface]),
             _ => return Err(no_json(name, "type outside of an interface")),
         };
+        let place = match &def.kind {
+            TypeDefKind::Record(_) => Place::Record,
+            TypeDefKind::Enum(_) => Place::Enum,
+            _ => Place::Variant,
+        };
+        let doc = docs::read(def.docs.contents.as_deref(), name, place)?;
         let kind = match &def.kind {
             TypeDefKind::Record(record) => {
                 let mut fields = Vec::new();
                 for field in &record.fields {
                     let item = format!("{name}.{}", field.name);
-                    let doc = docs::read(field.docs.contents.as_deref(), &item)?;
+                    let doc = docs::read(field.docs.contents.as_deref(), &item, Place::Field)?;
                     fields.push(self.field(&field.name, field.ty, doc, &item)?);
                 }
+                beside(name, &mut fields)?;
+                once(name, fields.iter().map(|field| &field.json))?;
                 Kind::Record(fields)
             }
             TypeDefKind::Enum(cases) => {
                 let mut all = Vec::new();
                 for case in &cases.cases {
-                    let doc = docs::read(case.docs.contents.as_deref(), &format!("{name}.{}", case.name))?;
-                    all.push(Case { json: json_name(&doc, &case.name), name: case.name.clone(), doc, shape: None });
+                    let item = format!("{name}.{}", case.name);
+                    let doc = docs::read(case.docs.contents.as_deref(), &item, Place::EnumCase)?;
+                    all.push(case_of(&case.name, doc, None, &item)?);
                 }
+                once(name, all.iter().map(|case| &case.json))?;
                 Kind::Enum(all)
             }
             TypeDefKind::Variant(variant) => {
@@ -382,49 +545,87 @@ impl Reader<'_> {
                     Some("bare") => Form::Bare,
                     Some("change") => Form::Change,
                     Some(other) => {
-                        return Err(Refusal::Misplaced { item: name.into(), why: format!("a variant can't be `@json {other}`") });
+                        return Err(Refusal::Misplaced {
+                            item: name.into(),
+                            why: format!("a variant can't be `@json {other}`"),
+                        });
                     }
                 };
                 let mut all = Vec::new();
                 for case in &variant.cases {
                     let item = format!("{name}.{}", case.name);
-                    let doc = docs::read(case.docs.contents.as_deref(), &item)?;
+                    let doc = docs::read(case.docs.contents.as_deref(), &item, Place::Case)?;
                     let shape = case.ty.map(|ty| self.shape(ty, &item)).transpose()?;
                     if matches!(shape, Some(Shape::Option(_) | Shape::Change(_))) {
                         return Err(no_json(&item, "option as a payload"));
                     }
-                    all.push(Case { json: json_name(&doc, &case.name), name: case.name.clone(), doc, shape });
+                    if let Some(shape) = &shape {
+                        self.settled(shape, &item)?;
+                    }
+                    self.hints_fit(&doc.tags, shape.as_ref(), &item)?;
+                    if doc
+                        .tags
+                        .choices
+                        .as_ref()
+                        .is_some_and(|(_, after)| after.is_some())
+                    {
+                        return Err(Refusal::Misplaced {
+                            item,
+                            why: "no field stands beside a case".into(),
+                        });
+                    }
+                    all.push(case_of(&case.name, doc, shape, &item)?);
                 }
                 self.fits(name, form, &all)?;
+                once(name, all.iter().map(|case| &case.json))?;
                 Kind::Variant(form, all)
             }
             other => return Err(no_json(name, other.as_str())),
         };
-        Ok(Named { name: name.to_owned(), module, doc, kind })
+        Ok(Named {
+            name: name.to_owned(),
+            module,
+            doc,
+            kind,
+        })
     }
 
     fn field(&mut self, name: &str, ty: Type, doc: Doc, item: &str) -> Result<Field, Refusal> {
         let mut shape = self.shape(ty, item)?;
-        let misplaced = |why: &str| Refusal::Misplaced { item: item.to_owned(), why: why.to_owned() };
+        let misplaced = |why: &str| Refusal::Misplaced {
+            item: item.to_owned(),
+            why: why.to_owned(),
+        };
         let mut json = names::camel(name);
         let mut digits_are_id = false;
         match doc.tags.json.as_deref() {
             None => {}
-            Some("bare" | "change") => return Err(misplaced("`@json bare` and `@json change` stand on variants")),
-            Some("name-or-number") => digits_are_id = true,
+            Some("bare" | "change") => {
+                return Err(misplaced(
+                    "`@json bare` and `@json change` stand on variants",
+                ));
+            }
+            Some("name-or-number") => {
+                if !self.is_id_or_name(without_option(&shape)) {
+                    return Err(misplaced(
+                        "`@json name-or-number` stands on a bare variant of a u64 and a string",
+                    ));
+                }
+                digits_are_id = true;
+            }
             Some("base64") => {
-                let bytes = Shape::Integer { least: 0, most: i64::from(u8::MAX) };
+                let bytes = Shape::List(Box::new(BYTE));
                 shape = match shape {
-                    Shape::List(item) if *item == bytes => Shape::Bytes,
-                    Shape::Option(list) if *list == Shape::List(Box::new(bytes)) => Shape::Option(Box::new(Shape::Bytes)),
+                    list if list == bytes => Shape::Bytes,
+                    Shape::Option(list) if *list == bytes => Shape::Option(Box::new(Shape::Bytes)),
                     _ => return Err(misplaced("`@json base64` stands on a list of bytes")),
                 };
             }
             Some("object") => {
                 shape = match shape {
-                    Shape::List(item) => self.map(&item, item_name(&item), &misplaced)?,
+                    Shape::List(item) => self.map(&item, &misplaced)?,
                     Shape::Option(list) => match *list {
-                        Shape::List(item) => Shape::Option(Box::new(self.map(&item, item_name(&item), &misplaced)?)),
+                        Shape::List(item) => Shape::Option(Box::new(self.map(&item, &misplaced)?)),
                         _ => return Err(misplaced("`@json object` stands on a list")),
                     },
                     _ => return Err(misplaced("`@json object` stands on a list")),
@@ -432,43 +633,180 @@ impl Reader<'_> {
             }
             Some(spelling) => json = spelling.to_owned(),
         }
-        if let Shape::Named(name) = &shape
-            && self.form(name) == Some(Form::Change)
-        {
-            return Err(misplaced("a change stands in an option, where absent leaves"));
+        if !matches!(shape, Shape::Change(_)) {
+            self.settled(&shape, item)?;
         }
-        let bare = match &shape {
-            Shape::Option(inner) => inner.as_ref(),
-            other => other,
+        self.hints_fit(&doc.tags, Some(&shape), item)?;
+        if let Some(default) = &doc.tags.default {
+            self.default_fits(default, doc.tags.range, &shape, item)?;
+        }
+        Ok(Field {
+            name: name.to_owned(),
+            json,
+            doc,
+            shape,
+            digits_are_id,
+        })
+    }
+
+    /// Refuses what has JSON only in a field of a record: a change, which is left out to leave as it is, and bytes, which need a tag.
+    fn settled(&self, shape: &Shape, item: &str) -> Result<(), Refusal> {
+        let change = || Refusal::Misplaced {
+            item: item.to_owned(),
+            why: "a change stands in an option of a record, where absent leaves".into(),
         };
-        if doc.tags.range.is_some() && !matches!(bare, Shape::Integer { .. }) {
-            return Err(misplaced("`@range` stands on a whole number"));
+        match shape {
+            Shape::List(inner) if **inner == BYTE => Err(no_json(
+                item,
+                "list<u8> that is no field tagged `@json base64`",
+            )),
+            Shape::List(inner) | Shape::Option(inner) => self.settled(inner, item),
+            Shape::Change(_) => Err(change()),
+            Shape::Named(name) if self.form(name) == Some(Form::Change) => Err(change()),
+            _ => Ok(()),
         }
-        if doc.tags.default.is_some() {
-            let fits = match (&shape, bare) {
-                (Shape::Option(_), Shape::Text | Shape::Boolean | Shape::Integer { .. }) => true,
-                (Shape::Option(_), Shape::Named(name)) => {
-                    self.types.iter().any(|named| named.name == *name && matches!(named.kind, Kind::Enum(_)))
+    }
+
+    /// What stands under options and changes.
+    fn core<'s>(&'s self, shape: &'s Shape) -> &'s Shape {
+        match shape {
+            Shape::Option(inner) => self.core(inner),
+            Shape::Change(name) => self
+                .cases(name)
+                .and_then(|cases| cases.first()?.shape.as_ref())
+                .unwrap_or(shape),
+            other => other,
+        }
+    }
+
+    fn cases(&self, name: &str) -> Option<&[Case]> {
+        self.types
+            .iter()
+            .find(|named| named.name == name)
+            .and_then(|named| match &named.kind {
+                Kind::Variant(_, cases) | Kind::Enum(cases) => Some(cases.as_slice()),
+                Kind::Record(_) => None,
+            })
+    }
+
+    /// Whether the tags fit the type; none for a case without payload.
+    fn hints_fit(&self, tags: &Tags, shape: Option<&Shape>, item: &str) -> Result<(), Refusal> {
+        let misplaced = |why: &str| Refusal::Misplaced {
+            item: item.to_owned(),
+            why: why.to_owned(),
+        };
+        let core = shape.map(|shape| self.core(shape));
+        if let Some((low, high)) = tags.range {
+            match core {
+                Some(Shape::Integer { least, most }) if low >= *least && high <= *most => {}
+                Some(Shape::Integer { .. }) => {
+                    return Err(misplaced("`@range` goes beyond the type"));
                 }
-                _ => false,
-            };
-            if !fits {
-                return Err(misplaced("`@default` stands on an option of a text, a whole number, a boolean or an enum"));
+                _ => return Err(misplaced("`@range` stands on a whole number")),
             }
         }
-        if (doc.tags.format.is_some() || !doc.tags.values.is_empty()) && *bare != Shape::Text {
+        if (tags.format.is_some() || !tags.values.is_empty()) && core != Some(&Shape::Text) {
             return Err(misplaced("`@format` and `@values` stand on texts"));
         }
-        Ok(Field { name: name.to_owned(), json, doc, shape, digits_are_id })
+        if tags.choices.is_some() && core.is_none() {
+            return Err(misplaced("`@choices` stands on a case with a payload"));
+        }
+        Ok(())
+    }
+
+    fn default_fits(
+        &self,
+        default: &str,
+        range: Option<(i64, i64)>,
+        shape: &Shape,
+        item: &str,
+    ) -> Result<(), Refusal> {
+        let bad = |why: &str| Refusal::Tag {
+            item: item.to_owned(),
+            tag: format!("default {default}"),
+            why: why.to_owned(),
+        };
+        let misplaced = || Refusal::Misplaced {
+            item: item.to_owned(),
+            why: "`@default` stands on an option of a text, a whole number, a boolean or an enum"
+                .into(),
+        };
+        let Shape::Option(inner) = shape else {
+            return Err(misplaced());
+        };
+        match inner.as_ref() {
+            Shape::Text => Ok(()),
+            Shape::Boolean if matches!(default, "true" | "false") => Ok(()),
+            Shape::Boolean => Err(bad("true or false is expected")),
+            Shape::Integer { least, most } => {
+                let (least, most) = range.unwrap_or((*least, *most));
+                match default.parse::<i64>() {
+                    Ok(number) if (least..=most).contains(&number) => Ok(()),
+                    _ => Err(bad(&format!(
+                        "a whole number from {least} to {most} is expected"
+                    ))),
+                }
+            }
+            Shape::Named(name) if self.form(name).is_none() => match self.cases(name) {
+                Some(cases) if cases.iter().any(|case| case.json == default) => Ok(()),
+                Some(_) => Err(bad("it is no case of the enum")),
+                None => Err(misplaced()),
+            },
+            _ => Err(misplaced()),
+        }
     }
 
     /// The object form of a list of two-field records.
-    fn map(&self, item: &Shape, name: &str, misplaced: &dyn Fn(&str) -> Refusal) -> Result<Shape, Refusal> {
+    fn map(&self, item: &Shape, misplaced: &dyn Fn(&str) -> Refusal) -> Result<Shape, Refusal> {
+        let name = match item {
+            Shape::Named(name) => name.as_str(),
+            _ => "",
+        };
         let named = self.types.iter().find(|named| named.name == name);
-        match named.map(|named| &named.kind) {
-            Some(Kind::Record(fields)) if fields.len() == 2 && matches!(item, Shape::Named(_)) => Ok(Shape::Map(name.to_owned())),
-            _ => Err(misplaced("`@json object` stands on a list of records with two fields")),
+        let Some(Kind::Record(fields)) = named.map(|named| &named.kind) else {
+            return Err(misplaced(
+                "`@json object` stands on a list of records with two fields",
+            ));
+        };
+        let [key, value] = fields.as_slice() else {
+            return Err(misplaced(
+                "`@json object` stands on a list of records with two fields",
+            ));
+        };
+        let spells = match &key.shape {
+            Shape::Text => true,
+            Shape::Named(name) if self.form(name).is_none() => self.cases(name).is_some(),
+            other => *other == ID || self.is_id_or_name(other),
+        };
+        if !spells {
+            return Err(misplaced(
+                "a key of an object is a string, a u64, an enum, or a bare variant of a u64 and a string",
+            ));
         }
+        if matches!(value.shape, Shape::Change(_)) {
+            return Err(misplaced(
+                "a change can't be the value of a key, which is never absent; take an option",
+            ));
+        }
+        Ok(Shape::Map(name.to_owned()))
+    }
+
+    /// A number is an id, a text is a name.
+    fn is_id_or_name(&self, shape: &Shape) -> bool {
+        let Shape::Named(name) = shape else {
+            return false;
+        };
+        let shapes = |cases: &[Case]| {
+            cases
+                .iter()
+                .filter_map(|case| case.shape.clone())
+                .collect::<Vec<_>>()
+        };
+        self.form(name) == Some(Form::Bare)
+            && self
+                .cases(name)
+                .map(shapes)
+                .is_some_and(|shapes| shapes == [ID, Shape::Text] || shapes == [Shape::Text, ID])
     }
 
     /// Whether the form of a variant fits its cases.
@@ -476,18 +814,40 @@ impl Reader<'_> {
         match form {
             Form::Tagged => Ok(()),
             Form::Change => match cases {
-                [set, clear] if set.name == "set" && clear.name == "clear" && set.shape.is_some() && clear.shape.is_none() => Ok(()),
-                _ => Err(Refusal::Misplaced { item: name.into(), why: "`@json change` stands on a variant `set(T), clear`".into() }),
+                [set, clear]
+                    if set.name == "set"
+                        && clear.name == "clear"
+                        && set.shape.is_some()
+                        && clear.shape.is_none() =>
+                {
+                    match cases.iter().find(|case| case.doc.tags != Tags::default()) {
+                        None => Ok(()),
+                        Some(case) => Err(Refusal::Misplaced {
+                            item: format!("{name}.{}", case.name),
+                            why: "a change has tags where it is used, not in its cases".into(),
+                        }),
+                    }
+                }
+                _ => Err(Refusal::Misplaced {
+                    item: name.into(),
+                    why: "`@json change` stands on a variant `set(T), clear`".into(),
+                }),
             },
             Form::Bare => {
                 let mut kinds = BTreeSet::new();
                 for case in cases {
                     let Some(shape) = &case.shape else {
-                        return Err(Refusal::Misplaced { item: format!("{name}.{}", case.name), why: "a bare case has a payload".into() });
+                        return Err(Refusal::Misplaced {
+                            item: format!("{name}.{}", case.name),
+                            why: "a bare case has a payload".into(),
+                        });
                     };
                     for kind in self.json_kinds(shape) {
                         if !kinds.insert(kind) {
-                            return Err(Refusal::AmbiguousBare { item: name.into(), kind: kind.into() });
+                            return Err(Refusal::AmbiguousBare {
+                                item: name.into(),
+                                kind: kind.into(),
+                            });
                         }
                     }
                 }
@@ -505,7 +865,12 @@ impl Reader<'_> {
         let package = interface.package.map(|id| &self.resolve.packages[id].name);
         let name = interface.name.as_deref().unwrap_or_default();
         package.map_or_else(String::new, |package| {
-            format!("{}::{}::{}", names::snake(&package.namespace), names::snake(&package.name), names::snake(name))
+            format!(
+                "{}::{}::{}",
+                names::snake(&package.namespace),
+                names::snake(&package.name),
+                names::snake(name)
+            )
         })
     }
 }
@@ -519,11 +884,17 @@ pub(crate) fn json_kinds(types: &[Named], shape: &Shape) -> Vec<&'static str> {
         Shape::List(_) => vec!["array"],
         Shape::Map(_) => vec!["object"],
         Shape::Option(inner) => json_kinds(types, inner),
-        Shape::Change(name) | Shape::Named(name) => match types.iter().find(|named| named.name == *name).map(|named| &named.kind) {
+        Shape::Change(name) | Shape::Named(name) => match types
+            .iter()
+            .find(|named| named.name == *name)
+            .map(|named| &named.kind)
+        {
             Some(Kind::Enum(_)) => vec!["string"],
-            Some(Kind::Variant(Form::Bare | Form::Change, cases)) => {
-                cases.iter().filter_map(|case| case.shape.as_ref()).flat_map(|shape| json_kinds(types, shape)).collect()
-            }
+            Some(Kind::Variant(Form::Bare | Form::Change, cases)) => cases
+                .iter()
+                .filter_map(|case| case.shape.as_ref())
+                .flat_map(|shape| json_kinds(types, shape))
+                .collect(),
             Some(Kind::Variant(Form::Tagged, cases)) => {
                 let mut kinds = Vec::new();
                 if cases.iter().any(|case| case.shape.is_none()) {
@@ -539,17 +910,74 @@ pub(crate) fn json_kinds(types: &[Named], shape: &Shape) -> Vec<&'static str> {
     }
 }
 
-fn item_name(shape: &Shape) -> &str {
+fn without_option(shape: &Shape) -> &Shape {
     match shape {
-        Shape::Named(name) => name,
-        _ => "",
+        Shape::Option(inner) => inner,
+        other => other,
     }
 }
 
-fn json_name(doc: &Doc, wit: &str) -> String {
-    doc.tags.json.clone().unwrap_or_else(|| names::camel(wit))
+fn case_of(name: &str, doc: Doc, shape: Option<Shape>, item: &str) -> Result<Case, Refusal> {
+    let json = match &doc.tags.json {
+        Some(form) if FORMS.contains(&form.as_str()) => {
+            return Err(Refusal::Misplaced {
+                item: item.to_owned(),
+                why: format!("`@json {form}` does not stand on a case"),
+            });
+        }
+        Some(spelling) => spelling.clone(),
+        None => names::camel(name),
+    };
+    Ok(Case {
+        name: name.to_owned(),
+        json,
+        doc,
+        shape,
+    })
+}
+
+/// Turns the name in `@choices KIND after FIELD` into the field's JSON name.
+fn beside(name: &str, fields: &mut [Field]) -> Result<(), Refusal> {
+    let spellings: Vec<_> = fields
+        .iter()
+        .map(|field| (field.name.clone(), field.json.clone()))
+        .collect();
+    for field in fields {
+        if let Some((_, Some(after))) = &mut field.doc.tags.choices {
+            match spellings
+                .iter()
+                .find(|(wit, _)| wit == after && *wit != field.name)
+            {
+                Some((_, json)) => json.clone_into(after),
+                None => {
+                    return Err(Refusal::Misplaced {
+                        item: format!("{name}.{}", field.name),
+                        why: format!("no field `{after}` stands beside it"),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// JSON tells things apart by their names.
+fn once<'a>(item: &str, names: impl Iterator<Item = &'a String>) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Refusal::Twice {
+                item: item.to_owned(),
+                name: name.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn no_json(item: &str, kind: &str) -> Refusal {
-    Refusal::NoJson { item: item.to_owned(), kind: kind.to_owned() }
+    Refusal::NoJson {
+        item: item.to_owned(),
+        kind: kind.to_owned(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Judges JSON by a shape. Only what passes is turned into the model, which then can't fail.
 
-use super::json::decode;
+use super::json;
 use super::nearest::nearest;
 use super::shape::{Field, Hints, Record, Shape, Variant};
 use crate::bindings::integration::connector::types::Violation;
@@ -18,16 +18,23 @@ pub enum Reading {
 /// Every fault of the value, each with its pointer; none means that it fits. Whole numbers that are written with a fraction of zero
 /// become integers, and texts of digits become ids where the field says so.
 ///
-/// At most 100 faults are told.
+/// At most 100 faults are told. A key of more than 200 bytes is not repeated: the fault then points at what holds it.
 #[must_use]
 pub fn check(shape: &Shape, value: &mut Value, reading: Reading) -> Vec<Violation> {
-    let mut judge = Judge { reading, pointer: String::new(), found: Vec::new() };
+    let mut judge = Judge {
+        reading,
+        pointer: String::new(),
+        found: Vec::new(),
+    };
     judge.shape(shape, &Hints::NONE, value);
     judge.found
 }
 
 /// More than anybody mends at once.
 const MOST_FAULTS: usize = 100;
+
+/// No name of the contract is longer, and hardly one of a custom field. A hostile key would come back once for each fault below it.
+const LONGEST_STEP: usize = 200;
 
 struct Judge {
     reading: Reading,
@@ -36,25 +43,43 @@ struct Judge {
 }
 
 impl Judge {
+    /// No more faults are told, so that none need to be looked for.
+    fn full(&self) -> bool {
+        self.found.len() >= MOST_FAULTS
+    }
+
     fn fault(&mut self, rule: &str, message: String) {
-        if self.found.len() < MOST_FAULTS {
-            self.found.push(Violation { pointer: self.pointer.clone(), message, rule: rule.to_owned() });
+        if !self.full() {
+            self.found.push(Violation {
+                pointer: self.pointer.clone(),
+                message,
+                rule: rule.to_owned(),
+            });
         }
     }
 
     fn at(&mut self, step: &str, judge: impl FnOnce(&mut Self)) {
         let length = self.pointer.len();
-        self.pointer.push('/');
-        self.pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        if step.len() <= LONGEST_STEP {
+            self.pointer.push('/');
+            self.pointer
+                .push_str(&step.replace('~', "~0").replace('/', "~1"));
+        }
         judge(self);
         self.pointer.truncate(length);
     }
 
     fn wrong_type(&mut self, expected: &str, value: &Value) {
-        self.fault("type", format!("{expected} is expected, {} was given", describe(value)));
+        self.fault(
+            "type",
+            format!("{expected} is expected, {} was given", describe(value)),
+        );
     }
 
     fn shape(&mut self, shape: &Shape, hints: &Hints, value: &mut Value) {
+        if self.full() {
+            return;
+        }
         match shape {
             Shape::Boolean => {
                 if !value.is_boolean() {
@@ -69,14 +94,19 @@ impl Judge {
             }
             Shape::Text => self.text(hints, value),
             Shape::Bytes => match value.as_str() {
-                Some(text) if decode(text).is_some() => {}
+                Some(text) if json::decode(text).is_some() => {}
                 Some(_) => self.fault("type", "base64 is expected".into()),
                 None => self.wrong_type("base64 text", value),
             },
             Shape::List(item) => match value {
                 Value::Array(items) => {
                     for (index, value) in items.iter_mut().enumerate() {
-                        self.at(&index.to_string(), |judge| judge.shape(item, &Hints::NONE, value));
+                        if self.full() {
+                            return;
+                        }
+                        self.at(&index.to_string(), |judge| {
+                            judge.shape(item, &Hints::NONE, value)
+                        });
                     }
                 }
                 _ => self.wrong_type("an array", value),
@@ -96,23 +126,24 @@ impl Judge {
                 }
                 None => self.wrong_type("a text", value),
             },
-            Shape::Variant(variant) if variant.bare => self.bare(variant, hints, value),
+            Shape::Variant(variant) if variant.bare => self.bare(variant, value),
             Shape::Variant(variant) => self.tagged(variant, value),
         }
     }
 
     fn integer(&mut self, least: i64, most: i64, hints: &Hints, value: &mut Value) {
-        let Some(number) = whole(value) else {
-            return self.wrong_type("a whole number", value);
-        };
         let (least, most) = match (self.reading, hints.range) {
             (Reading::Input, Some((low, high))) => (low.max(least), high.min(most)),
             _ => (least, most),
         };
-        if number < least || number > most {
-            self.fault("range", format!("{number} is outside of {least} to {most}"));
-        } else {
-            *value = Value::from(number);
+        match whole(value) {
+            Whole::Exact(number) if (least..=most).contains(&number) => {
+                *value = Value::from(number)
+            }
+            Whole::Exact(_) | Whole::Beyond => {
+                self.fault("range", format!("{value} is outside of {least} to {most}"))
+            }
+            Whole::No => self.wrong_type("a whole number", value),
         }
     }
 
@@ -126,7 +157,10 @@ impl Judge {
                     self.fault("format", "a date `YYYY-MM-DD` is expected".into());
                 }
                 Some("date-time") if !is_date_time(text) => {
-                    self.fault("format", "a time like `2026-02-03T09:15:00Z` is expected".into());
+                    self.fault(
+                        "format",
+                        "a time like `2026-02-03T09:15:00Z` is expected".into(),
+                    );
                 }
                 _ => {}
             }
@@ -134,17 +168,47 @@ impl Judge {
     }
 
     fn map(&mut self, record: &Record, value: &mut Value) {
-        let (Some(key), Some(item)) = (record.fields.first(), record.fields.get(1)) else { return };
+        let (Some(key), Some(item)) = (record.fields.first(), record.fields.get(1)) else {
+            return;
+        };
         let Value::Object(object) = value else {
             return self.wrong_type("an object", value);
         };
         for (name, value) in object.iter_mut() {
+            if self.full() {
+                return;
+            }
             self.at(name, |judge| {
-                if name.is_empty() {
-                    judge.fault("required", format!("the key is empty; it is the {}", key.title.to_lowercase()));
-                }
+                judge.key(key, name);
                 judge.shape(&item.shape, &item.hints, value);
             });
+        }
+    }
+
+    /// A key is a text; where the type has numbers, digits are an id.
+    fn key(&mut self, field: &Field, name: &str) {
+        match field.shape {
+            // A pattern can hold 15 digits, but not the largest exact number. The vendor's own keys are not held to it.
+            Shape::Integer { .. } => {
+                if json::id(name).is_none() || (name.len() > 15 && self.reading == Reading::Input) {
+                    self.fault(
+                        "type",
+                        format!(
+                            "an id of at most 15 digits is expected, `{}` was given",
+                            brief(name)
+                        ),
+                    );
+                }
+            }
+            _ if name.is_empty() => self.fault(
+                "required",
+                format!("the key is empty; it is the {}", field.title.to_lowercase()),
+            ),
+            Shape::Text | Shape::Enum(_) => {
+                self.shape(&field.shape, &field.hints, &mut Value::from(name))
+            }
+            // An id or a name: any text is one of them.
+            _ => {}
         }
     }
 
@@ -153,18 +217,30 @@ impl Judge {
             return self.wrong_type("an object", value);
         };
         if self.reading == Reading::Input {
-            let unknown: Vec<String> =
-                object.keys().filter(|key| !record.fields.iter().any(|field| field.json == key.as_str())).cloned().collect();
-            for key in unknown {
-                let near = nearest(&key, record.fields.iter().map(|field| field.json), 3);
+            for key in object
+                .keys()
+                .filter(|key| !record.fields.iter().any(|field| field.json == key.as_str()))
+            {
+                if self.full() {
+                    return;
+                }
+                let near = nearest(key, record.fields.iter().map(|field| field.json), 3);
                 let message = match near.as_slice() {
                     [] => {
                         let all: Vec<_> = record.fields.iter().map(|field| field.json).collect();
-                        format!("there is no field `{}` here; there are: {}", brief(&key), all.join(", "))
+                        format!(
+                            "there is no field `{}` here; there are: {}",
+                            brief(key),
+                            all.join(", ")
+                        )
                     }
-                    near => format!("there is no field `{}` here; did you mean {}?", brief(&key), quoted(near)),
+                    near => format!(
+                        "there is no field `{}` here; did you mean {}?",
+                        brief(key),
+                        quoted(near)
+                    ),
                 };
-                self.at(&key, |judge| judge.fault("unknown-field", message));
+                self.at(key, |judge| judge.fault("unknown-field", message));
             }
         }
         for field in record.fields {
@@ -177,7 +253,9 @@ impl Judge {
             Some(value) => value,
             None => {
                 if self.must(field) {
-                    self.at(field.json, |judge| judge.fault("required", format!("`{}` is required", field.json)));
+                    self.at(field.json, |judge| {
+                        judge.fault("required", format!("`{}` is required", field.json))
+                    });
                 }
                 return;
             }
@@ -185,32 +263,46 @@ impl Judge {
         // Null stands for left out, except where a change is meant.
         if value.is_null() && !matches!(field.shape, Shape::Change(_)) {
             if self.must(field) {
-                self.at(field.json, |judge| judge.fault("required", format!("`{}` is required and can't be null", field.json)));
+                self.at(field.json, |judge| {
+                    judge.fault(
+                        "required",
+                        format!("`{}` is required and can't be null", field.json),
+                    )
+                });
             }
             return;
         }
         if field.hints.digits_are_id
-            && let Some(id) = value.as_str().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse::<u64>().ok())
+            && let Some(id) = value.as_str().and_then(json::id)
         {
             *value = Value::from(id);
         }
-        self.at(field.json, |judge| judge.shape(&field.shape, &field.hints, value));
+        self.at(field.json, |judge| {
+            judge.shape(&field.shape, &field.hints, value)
+        });
     }
 
     /// A text that the vendor leaves out is read as an empty one: a row without it is no reason to lose a page.
     fn must(&self, field: &Field) -> bool {
-        required(&field.shape) && !(self.reading == Reading::Answer && matches!(field.shape, Shape::Text))
+        required(&field.shape)
+            && !(self.reading == Reading::Answer && matches!(field.shape, Shape::Text))
     }
 
-    fn bare(&mut self, variant: &Variant, hints: &Hints, value: &mut Value) {
-        let case = variant.cases.iter().filter_map(|case| case.shape.as_ref()).find(|shape| accepts(shape, value));
-        match case {
-            Some(shape) => self.shape(shape, hints, value),
-            None => {
-                let kinds: Vec<_> = variant.cases.iter().filter_map(|case| case.shape.as_ref()).map(kind).collect();
-                self.wrong_type(&kinds.join(" or "), value);
+    fn bare(&mut self, variant: &Variant, value: &mut Value) {
+        for case in variant.cases {
+            if let Some(shape) = &case.shape
+                && accepts(shape, value)
+            {
+                return self.shape(shape, &case.hints, value);
             }
         }
+        let kinds: Vec<_> = variant
+            .cases
+            .iter()
+            .filter_map(|case| case.shape.as_ref())
+            .map(kind)
+            .collect();
+        self.wrong_type(&kinds.join(" or "), value);
     }
 
     fn tagged(&mut self, variant: &Variant, value: &mut Value) {
@@ -231,14 +323,21 @@ impl Judge {
                 for (name, payload) in object.iter_mut() {
                     match variant.cases.iter().find(|case| case.json == name) {
                         Some(case) => match &case.shape {
-                            Some(shape) => self.at(name, |judge| judge.shape(shape, &case.hints, payload)),
-                            None => self.fault("type", format!("`{name}` takes no value: write \"{name}\"")),
+                            Some(shape) => {
+                                self.at(name, |judge| judge.shape(shape, &case.hints, payload))
+                            }
+                            None => self.fault(
+                                "type",
+                                format!("`{name}` takes no value: write \"{name}\""),
+                            ),
                         },
                         None => self.fault("choice", unknown(name)),
                     }
                 }
             }
-            Value::Object(_) => self.fault("type", "an object with exactly one key is expected".into()),
+            Value::Object(_) => {
+                self.fault("type", "an object with exactly one key is expected".into())
+            }
             _ => self.wrong_type("an object with one key, or a text", value),
         }
     }
@@ -246,17 +345,33 @@ impl Judge {
 
 /// Whether a field of that shape must be there. Options, lists and booleans may be left out.
 pub(crate) fn required(shape: &Shape) -> bool {
-    !matches!(shape, Shape::Option(_) | Shape::Change(_) | Shape::List(_) | Shape::Map(_) | Shape::Boolean)
+    !matches!(
+        shape,
+        Shape::Option(_) | Shape::Change(_) | Shape::List(_) | Shape::Map(_) | Shape::Boolean
+    )
 }
 
-/// The integer that a JSON number is, if it is whole and exact.
-fn whole(value: &Value) -> Option<i64> {
+enum Whole {
+    /// Whole, and what every JSON reader keeps exact, or near it.
+    Exact(i64),
+    /// Whole, and larger.
+    Beyond,
+    No,
+}
+
+/// The integer that a JSON number is, however it is written.
+fn whole(value: &Value) -> Whole {
     const EXACT: f64 = 9_007_199_254_740_991.0;
-    value.as_i64().or_else(|| {
-        let number = value.as_f64()?;
+    if let Some(number) = value.as_i64() {
+        return Whole::Exact(number);
+    }
+    match value.as_f64() {
+        Some(number) if number.fract() != 0.0 => Whole::No,
         #[allow(clippy::cast_possible_truncation)]
-        (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
-    })
+        Some(number) if number.abs() <= EXACT => Whole::Exact(number as i64),
+        Some(_) => Whole::Beyond,
+        None => Whole::No,
+    }
 }
 
 fn accepts(shape: &Shape, value: &Value) -> bool {
@@ -267,7 +382,11 @@ fn accepts(shape: &Shape, value: &Value) -> bool {
         Shape::List(_) => value.is_array(),
         Shape::Map(_) | Shape::Record(_) => value.is_object(),
         Shape::Option(inner) | Shape::Change(inner) => value.is_null() || accepts(inner, value),
-        Shape::Variant(variant) if variant.bare => variant.cases.iter().filter_map(|case| case.shape.as_ref()).any(|shape| accepts(shape, value)),
+        Shape::Variant(variant) if variant.bare => variant
+            .cases
+            .iter()
+            .filter_map(|case| case.shape.as_ref())
+            .any(|shape| accepts(shape, value)),
         Shape::Variant(_) => value.is_object() || value.is_string(),
     }
 }
@@ -300,19 +419,31 @@ fn one_of<'a>(given: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stri
     let near = nearest(given, known.clone(), 1);
     let all: Vec<_> = known.collect();
     match near.first() {
-        Some(name) => format!("`{}` is not one of {}; did you mean `{name}`?", brief(given), quoted(&all)),
+        Some(name) => format!(
+            "`{}` is not one of {}; did you mean `{name}`?",
+            brief(given),
+            quoted(&all)
+        ),
         None => format!("`{}` is not one of {}", brief(given), quoted(&all)),
     }
 }
 
 fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What a person needs to see of a text that may be long.
 pub(crate) fn brief(text: &str) -> String {
     const LONGEST: usize = 60;
-    if text.chars().count() <= LONGEST { text.to_owned() } else { text.chars().take(LONGEST).chain(['…']).collect() }
+    if text.chars().count() <= LONGEST {
+        text.to_owned()
+    } else {
+        text.chars().take(LONGEST).chain(['…']).collect()
+    }
 }
 
 /// `YYYY-MM-DD` of the calendar.
@@ -320,9 +451,14 @@ pub(crate) fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     let part = |from: usize, length: usize| -> Option<u32> {
         let digits = bytes.get(from..from + length)?;
-        digits.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
+        digits.iter().try_fold(0, |number, byte| {
+            byte.is_ascii_digit()
+                .then(|| number * 10 + u32::from(byte - b'0'))
+        })
     };
-    let (Some(year), Some(month), Some(day)) = (part(0, 4), part(5, 2), part(8, 2)) else { return false };
+    let (Some(year), Some(month), Some(day)) = (part(0, 4), part(5, 2), part(8, 2)) else {
+        return false;
+    };
     let days = match month {
         4 | 6 | 9 | 11 => 30,
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -330,12 +466,17 @@ pub(crate) fn is_date(text: &str) -> bool {
         1..=12 => 31,
         _ => return false,
     };
-    bytes.len() == 10 && bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-') && (1..=days).contains(&day)
+    bytes.len() == 10
+        && bytes.get(4) == Some(&b'-')
+        && bytes.get(7) == Some(&b'-')
+        && (1..=days).contains(&day)
 }
 
 /// RFC 3339.
 fn is_date_time(text: &str) -> bool {
-    let Some((date, time)) = text.split_once(['T', 't']) else { return false };
+    let Some((date, time)) = text.split_once(['T', 't']) else {
+        return false;
+    };
     if !is_date(date) {
         return false;
     }
@@ -343,13 +484,24 @@ fn is_date_time(text: &str) -> bool {
         Some(index) => time.split_at(index),
         None => return false,
     };
-    let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
-    let pair = |text: &str, limit: u32| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse().is_ok_and(|n: u32| n < limit);
+    let (clock, fraction) = clock
+        .split_once('.')
+        .map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
+    let pair = |text: &str, limit: u32| {
+        text.len() == 2
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && text.parse().is_ok_and(|n: u32| n < limit)
+    };
     let parts: Vec<_> = clock.split(':').collect();
     let clock = matches!(parts.as_slice(), [hours, minutes, seconds] if pair(hours, 24) && pair(minutes, 60) && pair(seconds, 60));
-    let fraction = fraction.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let fraction = fraction.is_none_or(|digits| {
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    });
     let offset = offset.eq_ignore_ascii_case("z")
-        || offset.get(1..).and_then(|rest| rest.split_once(':')).is_some_and(|(hours, minutes)| pair(hours, 24) && pair(minutes, 60));
+        || offset
+            .get(1..)
+            .and_then(|rest| rest.split_once(':'))
+            .is_some_and(|(hours, minutes)| pair(hours, 24) && pair(minutes, 60));
     clock && fraction && offset
 }
 

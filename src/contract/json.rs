@@ -115,7 +115,11 @@ impl<T: Json> Json for Vec<T> {
 impl<T: Json> Json for Option<T> {
     const SHAPE: Shape = Shape::Option(&T::SHAPE);
     fn from_json(value: Value) -> Self {
-        if value.is_null() { None } else { Some(T::from_json(value)) }
+        if value.is_null() {
+            None
+        } else {
+            Some(T::from_json(value))
+        }
     }
     fn to_json(self) -> Value {
         self.map_or(Value::Null, T::to_json)
@@ -162,27 +166,45 @@ pub(crate) fn case(value: Value) -> (String, Value) {
 }
 
 pub(crate) fn tagged(case: &str, payload: Value) -> Value {
-    Value::Object(Map::from_iter([(case.to_owned(), payload)]))
+    let mut object = Map::new();
+    object.insert(case.to_owned(), payload);
+    Value::Object(object)
+}
+
+/// The id that a text is, if it is digits alone and not beyond any id.
+pub(crate) fn id(text: &str) -> Option<i64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok().filter(|id| *id <= EXACT)
+    } else {
+        None
+    }
 }
 
 /// A key of digits is an id.
 pub(crate) fn key(text: String) -> Value {
-    match text.parse::<u64>() {
-        Ok(id) if text.bytes().all(|byte| byte.is_ascii_digit()) => Value::from(id),
-        _ => Value::String(text),
+    match id(&text) {
+        Some(id) => Value::from(id),
+        None => Value::String(text),
     }
 }
 
-pub(crate) fn entries<T>(value: Value, row: impl Fn(Value, Value) -> T) -> Vec<T> {
+pub(crate) fn entries<T>(value: Value, row: impl Fn(String, Value) -> T) -> Vec<T> {
     let mut rows = Vec::new();
     for (name, value) in object(value) {
-        rows.push(row(key(name), value));
+        rows.push(row(name, value));
     }
     rows
 }
 
-pub(crate) fn optional_entries<T>(value: Value, row: impl Fn(Value, Value) -> T) -> Option<Vec<T>> {
-    if value.is_null() { None } else { Some(entries(value, row)) }
+pub(crate) fn optional_entries<T>(
+    value: Value,
+    row: impl Fn(String, Value) -> T,
+) -> Option<Vec<T>> {
+    if value.is_null() {
+        None
+    } else {
+        Some(entries(value, row))
+    }
 }
 
 pub(crate) fn from_entries<T>(rows: Vec<T>, pair: impl Fn(T) -> (Value, Value)) -> Value {
@@ -205,34 +227,55 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub(crate) fn base64(bytes: &[u8]) -> Value {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let bits = chunk
+            .iter()
+            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for position in 0..4 {
             let sextet = (bits >> (18 - 6 * position)) & 63;
             let letter = ALPHABET.get(sextet as usize).copied().unwrap_or(b'=');
-            text.push(if position > chunk.len() { '=' } else { char::from(letter) });
+            text.push(if position > chunk.len() {
+                '='
+            } else {
+                char::from(letter)
+            });
         }
     }
     Value::String(text)
 }
 
-/// The bytes of base64 text, with or without padding; none if it is not.
+/// The bytes of base64 text, with its padding or without; none if it is not. Bits beyond the last byte are ignored.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=').as_bytes();
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    for chunk in text.chunks(4) {
-        if chunk.len() == 1 {
-            return None;
-        }
+    let letters = text.trim_end_matches('=').as_bytes();
+    let padding = text.len() - letters.len();
+    // One letter alone is less than a byte; two miss two, three miss one.
+    if letters.len() % 4 == 1
+        || (padding > 0 && (letters.len() % 4 < 2 || padding != 4 - letters.len() % 4))
+    {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(letters.len() / 4 * 3 + 2);
+    for chunk in letters.chunks(4) {
         let mut bits = 0u32;
         for letter in chunk {
-            let sextet = ALPHABET.iter().position(|known| known == letter)?;
-            bits = bits << 6 | u32::try_from(sextet).ok()?;
+            bits = bits << 6 | u32::from(sextet(*letter)?);
         }
         bits <<= 6 * (4 - chunk.len());
         let all = bits.to_be_bytes();
         bytes.extend(all.iter().skip(1).take(chunk.len() - 1));
     }
     Some(bytes)
+}
+
+fn sextet(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    })
 }
 
 #[allow(dead_code)] // For fields tagged `@json base64`.
@@ -263,13 +306,89 @@ mod tests {
         assert_eq!(key("46".into()), Value::from(46));
         assert_eq!(key("+46".into()), Value::from("+46"));
         assert_eq!(key("Region".into()), Value::from("Region"));
-        assert_eq!(key("99999999999999999999999".into()), Value::from("99999999999999999999999"));
+        assert_eq!(
+            key("99999999999999999999999".into()),
+            Value::from("99999999999999999999999")
+        );
+        assert_eq!(
+            key("9007199254740991".into()),
+            Value::from(9_007_199_254_740_991_u64)
+        );
+        assert_eq!(
+            key("9007199254740992".into()),
+            Value::from("9007199254740992")
+        );
+        assert_eq!(key(String::new()), Value::from(""));
+    }
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), Value::from(coded));
+            assert_eq!(decode(coded).as_deref(), Some(plain.as_bytes()));
+            assert_eq!(
+                decode(coded.trim_end_matches('=')).as_deref(),
+                Some(plain.as_bytes())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_base64_is_refused() {
+        for text in [
+            "Z", "Zm9vY", "Zg=", "Zg===", "Zm8==", "Zm9v=", "Zm9v====", "=", "====", "Zg==Zg==",
+            "Z g=", "Zg-_", "Zg==\n", "Zü==",
+        ] {
+            assert_eq!(decode(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_was_not_checked_gives_empty_values() {
+        for value in [
+            Value::Null,
+            Value::from("x"),
+            Value::from(1),
+            Value::from(true),
+            Value::from(vec![1]),
+            Value::Object(Map::new()),
+        ] {
+            let _ = (
+                bool::from_json(value.clone()),
+                f64::from_json(value.clone()),
+                u8::from_json(value.clone()),
+                i64::from_json(value.clone()),
+            );
+            let _ = (
+                String::from_json(value.clone()),
+                Vec::<String>::from_json(value.clone()),
+                Option::<bool>::from_json(value.clone()),
+            );
+            let _ = (
+                object(value.clone()),
+                case(value.clone()),
+                bytes(value.clone()),
+                entries(value, |key, _| key),
+            );
+        }
+        assert_eq!(u8::from_json(Value::from(300)), 0);
+        assert_eq!(u64::from_json(Value::from(-1)), 0);
     }
 
     proptest! {
         #[test]
         fn bytes_come_back_from_base64(data: Vec<u8>) {
-            prop_assert_eq!(bytes(base64(&data)), data);
+            let coded = base64(&data);
+            prop_assert_eq!(bytes(coded.clone()), data.clone());
+            prop_assert_eq!(optional_bytes(coded), Some(data));
         }
 
         #[test]

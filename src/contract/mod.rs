@@ -10,12 +10,14 @@ mod nearest;
 mod schema;
 mod shape;
 
-pub(crate) use check::{brief, is_date};
 pub use check::{Reading, check};
+pub(crate) use check::{brief, is_date};
 pub use json::Json;
 pub use nearest::nearest;
 pub use schema::schema;
-pub use shape::{Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Variant};
+pub use shape::{
+    Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Variant,
+};
 
 #[allow(clippy::all, missing_docs)]
 mod generated {
@@ -29,11 +31,15 @@ pub use generated::OPERATIONS;
 /// The operation of that id, or of that other name.
 #[must_use]
 pub fn operation(id: &str) -> Option<&'static Operation> {
-    OPERATIONS.iter().find(|operation| operation.id == id || operation.aliases.contains(&id))
+    OPERATIONS
+        .iter()
+        .find(|operation| operation.id == id || operation.aliases.contains(&id))
 }
 
 /// A short name for a text: equal for equal texts (FNV-1a, 64 bits). Not for secrets.
 #[must_use]
 pub fn fingerprint(text: &[u8]) -> u64 {
-    text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

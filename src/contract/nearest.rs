@@ -2,12 +2,24 @@
 
 /// The known names nearest to a given one, nearest first, at most `most`; none that differ by more than half of their letters.
 #[must_use]
-pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
-    let given: Vec<char> = given.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
+pub fn nearest<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    most: usize,
+) -> Vec<&'a str> {
+    let given: Vec<char> = given
+        .chars()
+        .take(LONGEST)
+        .flat_map(char::to_lowercase)
+        .collect();
     // Sorted as they come: there are few, and the standard library's sort would cost 20 KB of code.
     let mut best: Vec<(usize, &str)> = Vec::new();
     for name in known {
-        let letters: Vec<char> = name.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
+        let letters: Vec<char> = name
+            .chars()
+            .take(LONGEST)
+            .flat_map(char::to_lowercase)
+            .collect();
         let distance = distance(&given, &letters);
         let starts = given.len() > 2 && letters.starts_with(&given);
         if starts || distance * 2 <= given.len().max(letters.len()) {
@@ -37,7 +49,11 @@ fn distance(from: &[char], to: &[char]) -> usize {
             *first = left;
         }
         for (other, above) in to.iter().zip(row.iter_mut().skip(1)) {
-            let best = if letter == other { corner } else { 1 + corner.min(left).min(*above) };
+            let best = if letter == other {
+                corner
+            } else {
+                1 + corner.min(left).min(*above)
+            };
             corner = *above;
             *above = best;
             left = best;
@@ -52,16 +68,29 @@ mod tests {
 
     #[test]
     fn the_nearest_name_comes_first() {
-        let known = ["people.create", "people.update", "people.upsert", "parties.get"];
+        let known = [
+            "people.create",
+            "people.update",
+            "people.upsert",
+            "parties.get",
+        ];
         assert_eq!(nearest("people.crate", known, 1), ["people.create"]);
         assert_eq!(nearest("People.Create", known, 1), ["people.create"]);
-        assert_eq!(nearest("people.up", known, 2), ["people.update", "people.upsert"]);
+        assert_eq!(
+            nearest("people.up", known, 2),
+            ["people.update", "people.upsert"]
+        );
         assert_eq!(nearest("zzz", known, 3), Vec::<&str>::new());
     }
 
     #[test]
     fn edits_are_counted() {
-        for (from, to, edits) in [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("tag", "tags", 1)] {
+        for (from, to, edits) in [
+            ("", "", 0),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+            ("tag", "tags", 1),
+        ] {
             let letters = |text: &str| text.chars().collect::<Vec<_>>();
             assert_eq!(distance(&letters(from), &letters(to)), edits, "{from} {to}");
         }

@@ -9,13 +9,19 @@ use serde_json::{Map, Value, json};
 /// A field with choices carries `x-choices` with `kind`, and `after`: the field beside it on which they depend.
 #[must_use]
 pub fn schema(shape: &Shape, reading: Reading) -> Value {
-    let mut renderer = Renderer { reading, defs: Map::new() };
+    let mut renderer = Renderer {
+        reading,
+        defs: Map::new(),
+    };
     let mut root = match shape {
         Shape::Record(record) => renderer.record(record),
         other => renderer.shape(other, &Hints::NONE),
     };
     if let Value::Object(root) = &mut root {
-        root.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+        root.insert(
+            "$schema".into(),
+            "https://json-schema.org/draft/2020-12/schema".into(),
+        );
         if !renderer.defs.is_empty() {
             root.insert("$defs".into(), Value::Object(renderer.defs));
         }
@@ -34,7 +40,7 @@ impl Renderer {
             Shape::Boolean => json!({"type": "boolean"}),
             Shape::Integer { least, most } => {
                 let (least, most) = match (self.reading, hints.range) {
-                    (Reading::Input, Some((low, high))) => (low, high),
+                    (Reading::Input, Some((low, high))) => (low.max(*least), high.min(*most)),
                     _ => (*least, *most),
                 };
                 json!({"type": "integer", "minimum": least, "maximum": most})
@@ -45,6 +51,10 @@ impl Renderer {
                 if let Value::Object(text) = &mut text {
                     if let Some(format) = hints.format {
                         text.insert("format".into(), format.into());
+                        // Most validators take a format for a remark.
+                        if let (Reading::Input, Some(pattern)) = (self.reading, pattern(format)) {
+                            text.insert("pattern".into(), pattern.into());
+                        }
                     }
                     if !hints.values.is_empty() {
                         text.insert("examples".into(), hints.values.into());
@@ -52,13 +62,9 @@ impl Renderer {
                 }
                 text
             }
-            Shape::Bytes => json!({"type": "string", "contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/]*={0,2}$"}),
+            Shape::Bytes => json!({"type": "string", "contentEncoding": "base64", "pattern": BASE64}),
             Shape::List(item) => json!({"type": "array", "items": self.shape(item, &Hints::NONE)}),
-            Shape::Option(inner) => match self.reading {
-                Reading::Input => nullable(self.shape(inner, hints)),
-                Reading::Answer => self.shape(inner, hints),
-            },
-            Shape::Change(inner) => nullable(self.shape(inner, hints)),
+            Shape::Option(inner) | Shape::Change(inner) => nullable(self.shape(inner, hints)),
             Shape::Map(record) => self.map(record),
             Shape::Record(record) => {
                 self.define(record.name, |renderer| renderer.record(record))
@@ -100,10 +106,23 @@ impl Renderer {
     }
 
     fn map(&mut self, record: &Record) -> Value {
-        let (Some(key), Some(value)) = (record.fields.first(), record.fields.get(1)) else { return json!({}) };
-        let names = described(json!({"minLength": 1}), key.doc);
+        let (Some(key), Some(value)) = (record.fields.first(), record.fields.get(1)) else {
+            return json!({});
+        };
+        let names = match key.shape {
+            Shape::Integer { .. } if self.reading == Reading::Input => json!({"pattern": ID}),
+            Shape::Enum(all) => {
+                json!({"enum": all.cases.iter().map(|(case, _)| *case).collect::<Vec<_>>()})
+            }
+            Shape::Text if key.hints.format.is_some() => self.shape(&key.shape, &key.hints),
+            _ => json!({"minLength": 1}),
+        };
+        let names = described(names, key.doc);
         let values = self.shape(&value.shape, &value.hints);
-        with_choices(json!({"type": "object", "propertyNames": names, "additionalProperties": values}), &key.hints)
+        with_choices(
+            json!({"type": "object", "propertyNames": names, "additionalProperties": values}),
+            &key.hints,
+        )
     }
 
     fn record(&mut self, record: &Record) -> Value {
@@ -111,11 +130,15 @@ impl Renderer {
         for field in record.fields {
             properties.insert(field.json.to_owned(), self.field(field));
         }
-        let must: Vec<_> = record.fields.iter().filter(|field| self.must(field)).map(|field| field.json).collect();
-        let mut schema = Map::from_iter([
-            ("type".to_owned(), Value::from("object")),
-            ("properties".to_owned(), Value::Object(properties)),
-        ]);
+        let must: Vec<_> = record
+            .fields
+            .iter()
+            .filter(|field| self.must(field))
+            .map(|field| field.json)
+            .collect();
+        let mut schema = Map::new();
+        schema.insert("type".into(), "object".into());
+        schema.insert("properties".into(), Value::Object(properties));
         if !record.doc.is_empty() {
             schema.insert("description".into(), record.doc.into());
         }
@@ -137,22 +160,53 @@ impl Renderer {
     }
 
     fn field(&mut self, field: &Field) -> Value {
-        let mut schema = self.shape(&field.shape, &field.hints);
-        if field.hints.digits_are_id && self.reading == Reading::Input {
-            schema = json!({"anyOf": [schema, {"type": "string", "pattern": "^[0-9]+$"}]});
-        }
+        let mut schema = match (self.reading, &field.shape) {
+            // What is none is left out.
+            (Reading::Answer, Shape::Option(inner)) => self.shape(inner, &field.hints),
+            (_, shape) => self.shape(shape, &field.hints),
+        };
         // Lists, maps and booleans may be null too, which stands for left out.
-        if self.reading == Reading::Input && matches!(field.shape, Shape::List(_) | Shape::Map(_) | Shape::Boolean) {
+        if self.reading == Reading::Input
+            && matches!(field.shape, Shape::List(_) | Shape::Map(_) | Shape::Boolean)
+        {
             schema = nullable(schema);
         }
         let mut schema = with_choices(described(schema, field.doc), &field.hints);
         if let Value::Object(object) = &mut schema {
             object.insert("title".into(), field.title.into());
             if let (Reading::Input, Some(default)) = (self.reading, field.hints.default) {
-                object.insert("default".into(), serde_json::from_str(default).unwrap_or_else(|_| default.into()));
+                object.insert("default".into(), default_of(&field.shape, default));
             }
         }
         schema
+    }
+}
+
+/// Base64 with its padding or without.
+const BASE64: &str = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$";
+
+/// An id as a key. A pattern can't tell the largest exact number; no vendor has counted to 15 digits.
+const ID: &str = "^[0-9]{1,15}$";
+
+/// What a pattern can say of a format; the check holds the calendar too.
+fn pattern(format: &str) -> Option<&'static str> {
+    match format {
+        "date" => Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+        // No leap seconds.
+        "date-time" => Some(
+            "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-5][0-9](?:\\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})$",
+        ),
+        _ => None,
+    }
+}
+
+/// The default as JSON: a text stays one, also where it looks like a number.
+fn default_of(shape: &Shape, text: &str) -> Value {
+    match shape {
+        Shape::Option(inner) => default_of(inner, text),
+        Shape::Integer { .. } => text.parse::<i64>().map_or(Value::Null, Value::from),
+        Shape::Boolean => Value::Bool(text == "true"),
+        _ => text.into(),
     }
 }
 
@@ -165,7 +219,8 @@ fn described(mut schema: Value, doc: &str) -> Value {
 
 fn with_choices(mut schema: Value, hints: &Hints) -> Value {
     if let (Value::Object(object), Some(choices)) = (&mut schema, &hints.choices) {
-        let mut hint = Map::from_iter([("kind".to_owned(), Value::from(choices.kind))]);
+        let mut hint = Map::new();
+        hint.insert("kind".into(), choices.kind.into());
         if let Some(after) = choices.after {
             hint.insert("after".into(), after.into());
         }

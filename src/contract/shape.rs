@@ -121,7 +121,14 @@ pub struct Hints {
 
 impl Hints {
     /// No tags.
-    pub const NONE: Self = Self { format: None, values: &[], default: None, range: None, choices: None, digits_are_id: false };
+    pub const NONE: Self = Self {
+        format: None,
+        values: &[],
+        default: None,
+        range: None,
+        choices: None,
+        digits_are_id: false,
+    };
 }
 
 /// Where a form finds the options of a field.
