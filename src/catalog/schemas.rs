@@ -170,7 +170,9 @@ fn property(definition: &Definition, clears: bool, reading: Reading) -> Map<Stri
     };
     let typed = match (definition.kind, reading) {
         (FieldType::Text | FieldType::Link, _) => json!({"type": kind("string")}),
-        (FieldType::Date, _) => json!({"type": kind("string"), "format": "date"}),
+        // Most validators take a format for a remark.
+        (FieldType::Date, Reading::Input) => json!({"type": kind("string"), "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+        (FieldType::Date, Reading::Answer) => json!({"type": "string", "format": "date"}),
         (FieldType::Boolean, _) => json!({"type": kind("boolean")}),
         (FieldType::Number, Reading::Input) => json!({"type": kind("number")}),
         // A number that would lose digits stays a text.
