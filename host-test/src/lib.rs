@@ -23,4 +23,5 @@
 //! ```
 
 pub mod egress;
+pub mod fake;
 pub mod runtime;

@@ -1,2 +1,7 @@
 //! The `capsule-host` command.
-fn main() {}
+
+mod command;
+
+fn main() -> std::process::ExitCode {
+    command::main()
+}
