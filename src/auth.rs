@@ -3,6 +3,7 @@
 //! Called by `component.rs`; calls `api/`. Tokens, codes and secrets go into form bodies and into results, nowhere else: what an OAuth
 //! endpoint answers is never shown as it came, because it may hold or repeat them.
 
+use crate::api::headers::{self as names, number};
 use crate::api::{Call, Client, Method, date_time, fault, form, from_status, violation};
 use crate::bindings::exports::integration::connector::auth::{
     AuthorizeRequest, Client as OauthClient, CodeGrant, Connection, HookCapacity, Quota, TokenSet,
@@ -376,11 +377,10 @@ async fn hooks(client: &Client, role: Option<&str>) -> Result<(bool, HookCapacit
 
 /// What the headers of an answer say of the rate limit (API reference 2.10).
 fn quota(headers: &HeaderMap) -> Option<Quota> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     Some(Quota {
-        limit: u32::try_from(number("x-ratelimit-limit")?).ok()?,
-        remaining: u32::try_from(number("x-ratelimit-remaining")?).ok()?,
-        resets_at: date_time(number("x-ratelimit-reset")?)?,
+        limit: u32::try_from(number(headers, &names::RATE_LIMIT)?).ok()?,
+        remaining: u32::try_from(number(headers, &names::RATE_LIMIT_REMAINING)?).ok()?,
+        resets_at: date_time(number(headers, &names::RATE_LIMIT_RESET)?)?,
     })
 }
 

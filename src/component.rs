@@ -4,6 +4,7 @@ use crate::api::{Client, Settings};
 use crate::bindings::exports::integration::connector::{auth, catalog, operations, triggers};
 use crate::bindings::integration::connector::types::Error;
 use crate::wasi_http::{WasiHttp, block_on};
+use std::pin::pin;
 
 struct Component;
 
@@ -15,10 +16,16 @@ mod export {
 
 /// Runs a body with a client of this call.
 fn run<T>(body: impl AsyncFnOnce(&Client) -> Result<T, Error>) -> Result<T, Error> {
-    block_on(async {
-        let client = Client::new(WasiHttp, settings());
-        body(&client).await
-    })
+    let client = client();
+    let mut result = Err(Error::ExecutionFailed);
+    block_on(pin!(async { result = body(&client).await }));
+    result
+}
+
+/// A client of this call. Out of line, so that it is there once.
+#[inline(never)]
+fn client() -> Client {
+    Client::new(WasiHttp, settings())
 }
 
 /// What the environment says. Read at each call: an engine may keep an instance and change its environment.

@@ -34,7 +34,6 @@ pub mod bindings {
         world: "capsule:crm/connector",
         additional_derives: [PartialEq],
         generate_all,
-        pub_export_macro: true,
         default_bindings_module: "crate::bindings",
     });
     #[cfg(not(feature = "typed"))]
@@ -43,7 +42,6 @@ pub mod bindings {
         world: "capsule:crm/slim",
         additional_derives: [PartialEq],
         generate_all,
-        pub_export_macro: true,
         default_bindings_module: "crate::bindings",
     });
 }

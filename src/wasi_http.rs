@@ -1,9 +1,9 @@
 //! The transport and the executor of the component, on `wasi:http` and `wasi:io`.
 
-use crate::api::{Lost, Sending, Transport};
+use crate::api::{Lost, Sending, Transport, headers};
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use wasip2::clocks::monotonic_clock;
@@ -23,12 +23,12 @@ thread_local! {
 }
 
 /// Runs a future to its end. Between two looks the component sleeps until one of the things that it waits for is ready.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
+/// Not generic, so that it is there once.
+pub(crate) fn block_on(mut future: Pin<&mut dyn Future<Output = ()>>) {
     let mut context = Context::from_waker(Waker::noop());
     loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
-            return value;
+        if future.as_mut().poll(&mut context).is_ready() {
+            return;
         }
         let waiting = WAITING.take();
         let pollables: Vec<&Pollable> = waiting.iter().map(AsRef::as_ref).collect();
@@ -106,8 +106,11 @@ async fn send(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>
     };
     let status = incoming.status();
     let mut response = http::Response::builder().status(status);
-    for (name, value) in incoming.headers().entries() {
-        response = response.header(name, value);
+    let sent = incoming.headers();
+    for name in headers::KEPT {
+        for value in sent.get(name.as_str()) {
+            response = response.header(&name, value);
+        }
     }
     // 4. The body.
     let body = read(&incoming, status).await?;

@@ -25,6 +25,7 @@
 //! | other 5xx | `unavailable` | `outcome-unknown` |
 
 use super::call::Call;
+use super::headers::{self as names, number};
 use super::transport::Lost;
 use crate::bindings::integration::connector::types::{
     Ambiguity, Candidate, Error, Fault, PermanentError as P, RateLimit, TransientError as T, Violation,
@@ -229,23 +230,22 @@ fn vendor_pointer(resource: &str, field: &str) -> String {
 /// How long to wait: until the reset by Capsule's own clock, or what `Retry-After` says. Capsule sends no `Retry-After` (API reference
 /// 2.10); a gateway before it may.
 fn rate_limit(headers: &HeaderMap) -> RateLimit {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-    let retry_after = number("retry-after").map(|seconds| seconds.saturating_mul(1000));
-    let until_reset = number("x-ratelimit-reset").zip(date(headers)).map(|(reset, now)| {
+    let retry_after = number(headers, &names::RETRY_AFTER).map(|seconds| seconds.saturating_mul(1000));
+    let until_reset = number(headers, &names::RATE_LIMIT_RESET).zip(date(headers)).map(|(reset, now)| {
         // The window may end within the second that `Date` names: never say zero, which means unknown.
         reset.saturating_sub(now).saturating_mul(1000).max(1000)
     });
     RateLimit {
         retry_after_ms: retry_after.or(until_reset).unwrap_or(0),
-        limit: number("x-ratelimit-limit").and_then(|number| u32::try_from(number).ok()),
-        remaining: number("x-ratelimit-remaining").and_then(|number| u32::try_from(number).ok()),
+        limit: number(headers, &names::RATE_LIMIT).and_then(|number| u32::try_from(number).ok()),
+        remaining: number(headers, &names::RATE_LIMIT_REMAINING).and_then(|number| u32::try_from(number).ok()),
     }
 }
 
 /// Capsule's clock: seconds since 1970 of the `Date` header (RFC 9110, the fixed form).
 pub(crate) fn date(headers: &HeaderMap) -> Option<u64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let text = headers.get("date")?.to_str().ok()?;
+    let text = headers.get(&names::DATE)?.to_str().ok()?;
     let parts: Vec<&str> = text.split_whitespace().collect();
     let [_, day, month, year, clock, "GMT"] = parts.as_slice() else { return None };
     let day: u64 = day.parse().ok().filter(|day| (1..=31).contains(day))?;

@@ -7,6 +7,7 @@ mod call;
 mod client;
 mod directory;
 mod error;
+pub(crate) mod headers;
 mod once;
 mod page;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::client::{API_BASE, Client};
 use super::error::{malformed, stale_cursor};
+use super::headers;
 use crate::bindings::integration::connector::types::Error;
 use serde_json::Value;
 
@@ -127,7 +128,7 @@ impl Client {
     /// The number of the next page by the `Link` header, or by `X-Pagination-Has-More` where there is no `Link`. Only the number is taken
     /// out of a link, never its address, and only out of a link to the same origin and path.
     fn next_page(&self, call: &Call, answer: &Answer, page: u32) -> Result<Option<u32>, Error> {
-        let links = answer.headers.get_all(http::header::LINK);
+        let links = answer.headers.get_all(&headers::LINK);
         let strange = |why: &str| malformed(call, answer.status, format!("The link to the next page {why}."));
         for link in links.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(", <")) {
             let Some((target, params)) = link.trim_start_matches('<').split_once('>') else { continue };
@@ -146,7 +147,7 @@ impl Client {
                 _ => Err(strange("does not go on")),
             };
         }
-        let has_more = answer.headers.get("x-pagination-has-more").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        let has_more = answer.headers.get(&headers::HAS_MORE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
         Ok((has_more && links.iter().next().is_none()).then(|| page.saturating_add(1)))
     }
 }
