@@ -97,7 +97,7 @@ pub(crate) fn read(text: Option<&str>, owner: &str, place: Place) -> Result<Doc,
         if let Some(tag) = line.strip_prefix('@') {
             tagged = true;
             tags.read(tag, owner, place)?;
-        } else if line.is_empty() {
+        } else if line.is_empty() || is_heading(line) {
             open = false;
         } else if tagged {
             return Err(Refusal::ProseAfterTags {
@@ -125,6 +125,11 @@ pub(crate) fn read(text: Option<&str>, owner: &str, place: Place) -> Result<Doc,
         prose: paragraphs.join("\n\n"),
         tags,
     })
+}
+
+/// `// ---- pages ----` above the first item of a section: WIT takes every comment above an item for its documentation.
+fn is_heading(line: &str) -> bool {
+    line.starts_with("----") && line.ends_with("----")
 }
 
 impl Tags {
@@ -223,6 +228,24 @@ mod tests {
         assert_eq!(doc.tags.scopes, ["write", "read"]);
         assert!(doc.tags.administrator);
         assert_eq!(doc.tags.effect.as_deref(), Some("write"));
+    }
+
+    #[test]
+    fn the_heading_of_a_section_is_no_help() {
+        let doc = read(
+            Some("---- pages ----\n\nA page.\n@json bare"),
+            "page",
+            Place::Variant,
+        )
+        .unwrap();
+        assert_eq!(
+            (doc.title.as_str(), doc.prose.as_str()),
+            ("A page", "A page.")
+        );
+        assert!(matches!(
+            field("---- pages ----"),
+            Err(Refusal::Undocumented { .. })
+        ));
     }
 
     #[test]

@@ -49,9 +49,13 @@ pub struct Generated {
 /// # Errors
 /// WIT that does not parse, and every [`Refusal`].
 pub fn generate(folder: &Path, world: &str, paths: &Paths) -> anyhow::Result<Generated> {
-    let contract = Contract::read(folder, world)?;
-    Ok(Generated {
-        contract: emit::contract(&contract, paths),
-        exports: emit::exports(&contract, paths),
-    })
+    Ok(Contract::read(folder, world)?.generate(paths))
+}
+
+impl Contract {
+    /// Writes the JSON face.
+    #[must_use]
+    pub fn generate(&self, paths: &Paths) -> Generated {
+        Generated { contract: emit::contract(self, paths), exports: emit::exports(self, paths) }
+    }
 }
