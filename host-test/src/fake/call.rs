@@ -108,6 +108,12 @@ impl Call {
             .and_then(|value| value.to_ascii_lowercase().parse().ok())
     }
 
+    /// Whether a name fits the `q` of a settings list: part of it, in any case (API reference 2.9).
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.query("q")
+            .is_none_or(|q| name.to_lowercase().contains(&q.to_lowercase()))
+    }
+
     /// The `since` of a list or a deleted feed.
     pub(super) fn since(&self, resource: &'static str) -> Result<Option<Timestamp>, Refusal> {
         match self.query("since") {

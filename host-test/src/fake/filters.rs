@@ -4,12 +4,15 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
+use super::call::Call;
 use super::clock::{date_of, days_from};
+use super::parent::Parent;
 use super::reply::Refusal;
 use super::state::State;
 
@@ -26,6 +29,8 @@ pub(super) enum Kind {
     Choice,
     /// An id or a name, `is` and `is not` only.
     Reference,
+    /// An amount in a currency. The docs write it as text, the vendor's client as `{"currency", "amount"}`; both are read.
+    Money,
 }
 
 /// One value of a record under a filter-side name.
@@ -37,6 +42,7 @@ pub(super) enum Operand<'a> {
     Text(Cow<'a, str>),
     /// A linked thing: its id and the names it answers to.
     Reference(u64, Vec<&'a str>),
+    Money(f64, &'a str),
 }
 
 impl<'a> Operand<'a> {
@@ -45,11 +51,47 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// Who filters and when: `isOwnedByMe` and `is within last` depend on it.
-#[derive(Clone, Copy, Debug)]
+/// Who filters and when, and what would be too slow to look up for every record.
+#[derive(Debug)]
 pub(super) struct Viewer {
     pub(super) user: u64,
     pub(super) now: Timestamp,
+    with_open_tasks: HashSet<Parent>,
+    with_opportunities: HashSet<u64>,
+    with_kases: HashSet<u64>,
+}
+
+impl Viewer {
+    pub(super) fn new(state: &State, call: &Call) -> Viewer {
+        Viewer {
+            user: call.caller.user,
+            now: call.now,
+            with_open_tasks: state
+                .tasks
+                .iter()
+                .filter(|task| task.is_open())
+                .filter_map(|task| task.parent)
+                .collect(),
+            with_opportunities: state
+                .opportunities
+                .iter()
+                .map(|opportunity| opportunity.party)
+                .collect(),
+            with_kases: state.kases.iter().map(|kase| kase.party).collect(),
+        }
+    }
+
+    pub(super) fn has_open_tasks(&self, parent: Parent) -> bool {
+        self.with_open_tasks.contains(&parent)
+    }
+
+    pub(super) fn has_opportunities(&self, party: u64) -> bool {
+        self.with_opportunities.contains(&party)
+    }
+
+    pub(super) fn has_kases(&self, party: u64) -> bool {
+        self.with_kases.contains(&party)
+    }
 }
 
 /// A record that can be filtered.
@@ -57,7 +99,7 @@ pub(super) trait Filterable {
     /// The type of a filter-side name, `None` for a name that isn't one.
     fn filter_field(name: &str, state: &State) -> Option<Kind>;
     /// The record's values under that name; several for emails and tags, none for null.
-    fn operands<'a>(&'a self, name: &str, state: &'a State, viewer: Viewer) -> Vec<Operand<'a>>;
+    fn operands<'a>(&'a self, name: &str, state: &'a State, viewer: &Viewer) -> Vec<Operand<'a>>;
 }
 
 /// A checked filter.
@@ -79,8 +121,8 @@ enum Test {
     Is(String, Needle),
     IsNot(String, Needle),
     Text(String, TextRule, String),
-    Greater(String, f64),
-    Less(String, f64),
+    Greater(String, Needle),
+    Less(String, Needle),
     /// A date strictly after the first and strictly before the second bound.
     Between(String, Option<Date>, Option<Date>),
 }
@@ -100,6 +142,8 @@ enum Needle {
     Number(f64),
     /// In lower case: matching ignores case.
     Text(String),
+    /// An amount; without a currency it fits every one.
+    Money(f64, Option<String>),
 }
 
 fn fault(field: &'static str, message: &str) -> Refusal {
@@ -111,7 +155,7 @@ impl Filter {
     pub(super) fn read<F: Filterable>(
         root: &Map<String, Value>,
         state: &State,
-        viewer: Viewer,
+        viewer: &Viewer,
     ) -> Result<Filter, Refusal> {
         let conditions = match root.get("conditions") {
             None | Some(Value::Null) => Vec::new(),
@@ -153,14 +197,14 @@ impl Filter {
     }
 
     /// Whether a record fits every condition.
-    pub(super) fn fits<F: Filterable>(&self, record: &F, state: &State, viewer: Viewer) -> bool {
+    pub(super) fn fits<F: Filterable>(&self, record: &F, state: &State, viewer: &Viewer) -> bool {
         self.conditions
             .iter()
             .all(|test| test.holds(record, state, viewer))
     }
 
     /// Orders by the filter's `orderBy`; records without a value come last, equal ones keep their order.
-    pub(super) fn sort<F: Filterable>(&self, records: &mut [&F], state: &State, viewer: Viewer) {
+    pub(super) fn sort<F: Filterable>(&self, records: &mut [&F], state: &State, viewer: &Viewer) {
         if self.order.is_empty() {
             return;
         }
@@ -191,6 +235,7 @@ fn compare(left: &Operand<'_>, right: &Operand<'_>) -> Ordering {
         (Operand::Boolean(left), Operand::Boolean(right)) => left.cmp(right),
         (Operand::Date(left), Operand::Date(right)) => left.cmp(right),
         (Operand::Number(left), Operand::Number(right)) => left.total_cmp(right),
+        (Operand::Money(left, _), Operand::Money(right, _)) => left.total_cmp(right),
         (Operand::Text(left), Operand::Text(right)) => {
             left.to_lowercase().cmp(&right.to_lowercase())
         }
@@ -207,14 +252,14 @@ fn compare(left: &Operand<'_>, right: &Operand<'_>) -> Ordering {
 fn read_tests<F: Filterable>(
     rows: &[Value],
     state: &State,
-    viewer: Viewer,
+    viewer: &Viewer,
 ) -> Result<Vec<Test>, Refusal> {
     rows.iter()
         .map(|row| read_test::<F>(row, state, viewer))
         .collect()
 }
 
-fn read_test<F: Filterable>(row: &Value, state: &State, viewer: Viewer) -> Result<Test, Refusal> {
+fn read_test<F: Filterable>(row: &Value, state: &State, viewer: &Viewer) -> Result<Test, Refusal> {
     if let Some(Value::Array(members)) = row.get("conditions") {
         return Ok(Test::Any(read_tests::<F>(members, state, viewer)?));
     }
@@ -234,7 +279,6 @@ fn read_test<F: Filterable>(row: &Value, state: &State, viewer: Viewer) -> Resul
             .map(str::to_lowercase)
             .ok_or_else(wrong_value)
     };
-    let number = || read_number(value).ok_or_else(wrong_value);
     let date = || {
         value
             .as_str()
@@ -253,8 +297,12 @@ fn read_test<F: Filterable>(row: &Value, state: &State, viewer: Viewer) -> Resul
         ("starts with", Kind::Text) => Test::Text(name, TextRule::Starts, text()?),
         ("ends with", Kind::Text) => Test::Text(name, TextRule::Ends, text()?),
         ("contains", Kind::Text) => Test::Text(name, TextRule::Contains, text()?),
-        ("is greater than", Kind::Number) => Test::Greater(name, number()?),
-        ("is less than", Kind::Number) => Test::Less(name, number()?),
+        ("is greater than", Kind::Number | Kind::Money) if !value.is_null() => {
+            Test::Greater(name, Needle::read(kind, value)?)
+        }
+        ("is less than", Kind::Number | Kind::Money) if !value.is_null() => {
+            Test::Less(name, Needle::read(kind, value)?)
+        }
         ("is after", Kind::Date) => Test::Between(name, Some(date()?), None),
         ("is before", Kind::Date) => Test::Between(name, None, Some(date()?)),
         ("is older than", Kind::Date) => {
@@ -295,11 +343,33 @@ impl Needle {
             (Kind::Text | Kind::Choice, Value::String(text)) => {
                 Some(Needle::Text(text.to_lowercase()))
             }
+            (Kind::Money, Value::Object(money)) => {
+                let amount = money.get("amount").and_then(read_number);
+                let currency = money
+                    .get("currency")
+                    .and_then(Value::as_str)
+                    .map(str::to_uppercase);
+                amount.map(|amount| Needle::Money(amount, currency))
+            }
+            (Kind::Money, value) => read_number(value).map(|amount| Needle::Money(amount, None)),
             (Kind::Reference, Value::Number(id)) => id.as_f64().map(Needle::Number),
             (Kind::Reference, Value::String(name)) => Some(Needle::Text(name.to_lowercase())),
             _ => None,
         };
         needle.ok_or_else(|| fault("value", "invalid type for field"))
+    }
+
+    /// How the operand stands to a number or an amount of the same currency.
+    fn order(&self, operand: &Operand<'_>) -> Option<Ordering> {
+        match (self, operand) {
+            (Needle::Number(bound), Operand::Number(value)) => Some(value.total_cmp(bound)),
+            (Needle::Money(bound, currency), Operand::Money(value, own))
+                if currency.as_deref().is_none_or(|currency| currency == *own) =>
+            {
+                Some(value.total_cmp(bound))
+            }
+            _ => None,
+        }
     }
 
     fn fits(&self, operand: &Operand<'_>) -> bool {
@@ -308,6 +378,7 @@ impl Needle {
             (Needle::Date(wanted), Operand::Date(value)) => wanted == value,
             (Needle::Number(wanted), Operand::Number(value)) => wanted == value,
             (Needle::Number(wanted), Operand::Reference(id, _)) => *wanted == *id as f64,
+            (Needle::Money(..), Operand::Money(..)) => self.order(operand) == Some(Ordering::Equal),
             (Needle::Text(wanted), Operand::Text(text)) => *wanted == text.to_lowercase(),
             (Needle::Text(wanted), Operand::Reference(_, names)) => {
                 names.iter().any(|name| *wanted == name.to_lowercase())
@@ -318,7 +389,7 @@ impl Needle {
 }
 
 impl Test {
-    fn holds<F: Filterable>(&self, record: &F, state: &State, viewer: Viewer) -> bool {
+    fn holds<F: Filterable>(&self, record: &F, state: &State, viewer: &Viewer) -> bool {
         let operands = |name: &str| record.operands(name, state, viewer);
         let is = |name: &str, needle: &Needle| {
             let operands = operands(name);
@@ -346,10 +417,10 @@ impl Test {
             }),
             Test::Greater(name, bound) => operands(name)
                 .iter()
-                .any(|operand| matches!(operand, Operand::Number(value) if value > bound)),
+                .any(|operand| bound.order(operand) == Some(Ordering::Greater)),
             Test::Less(name, bound) => operands(name)
                 .iter()
-                .any(|operand| matches!(operand, Operand::Number(value) if value < bound)),
+                .any(|operand| bound.order(operand) == Some(Ordering::Less)),
             Test::Between(name, after, before) => {
                 operands(name).iter().any(|operand| match operand {
                     Operand::Date(date) => {

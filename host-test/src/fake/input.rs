@@ -153,6 +153,25 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// One of `allowed`, which must stand there in the end.
+    pub(super) fn required_choice(
+        &mut self,
+        key: &'static str,
+        allowed: &[&str],
+        slot: &mut String,
+    ) {
+        match self.map.get(key) {
+            Some(Value::String(text)) if allowed.contains(&text.as_str()) => *slot = text.clone(),
+            Some(Value::String(_)) => {
+                self.fault(key, format!("{key} must be one of {}", allowed.join(", ")))
+            }
+            Some(Value::Null) => self.fault(key, format!("{key} is required")),
+            Some(_) => self.wrong_type(key),
+            None if slot.is_empty() => self.fault(key, format!("{key} is required")),
+            None => {}
+        }
+    }
+
     /// A reference that may be null: `None` when absent or faulty, `Some(None)` for null.
     pub(super) fn reference(&mut self, key: &'static str) -> Option<Option<Reference>> {
         match self.map.get(key)? {
@@ -180,6 +199,25 @@ impl<'a> Input<'a> {
             Some(None) => *slot = None,
             Some(Some(Reference::Id(id))) if exists(id) => *slot = Some(id),
             Some(Some(_)) => self.fault(key, format!("{what} not found")),
+        }
+    }
+
+    /// A reference by id that must stand there in the end. Ids are positive: 0 in the slot means that there is none yet.
+    pub(super) fn required_reference(
+        &mut self,
+        key: &'static str,
+        what: &'static str,
+        slot: &mut u64,
+        exists: impl FnOnce(u64) -> bool,
+    ) {
+        match self.reference(key) {
+            Some(Some(Reference::Id(id))) if exists(id) => *slot = id,
+            Some(Some(_)) => self.fault(key, format!("{what} not found")),
+            Some(None) => self.fault(key, format!("{key} is required")),
+            None if *slot == 0 && !self.map.contains_key(key) => {
+                self.fault(key, format!("{key} is required"))
+            }
+            None => {}
         }
     }
 }

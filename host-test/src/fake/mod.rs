@@ -17,46 +17,77 @@
 //! | 2.1, 2.2 envelopes, statuses | all, `embed=meta`, 202 with a job on request | jobs are done at once |
 //! | 2.3 merge | nested collections, no-op, tags by name, field values, bare ids | names for references other than tags are refused |
 //! | 2.5 paging | `Link`, `X-Pagination-Has-More`, 422 out of range, empty page past the end | |
-//! | 2.6 embeds | `tags`, `fields`, `missingImportantFields`, `organisation`, `party`, `memberships` | |
+//! | 2.6 embeds | all documented ones and the vendor's `tasks`, `meta` | live traces saw the linked records stay short |
 //! | 2.7 sync | `since`, deleted feeds with restricted records | inclusive unless [`Behaviour`] says otherwise |
 //! | 2.8, 2.9 multi-get, search | ten ids, 404 if one is missing; every word must be found | |
 //! | 2.10 rate limit | an hour of the clock for each user | |
 //! | 2.11 messages | in the words of the reference | where it has none, `X is required` and `X not found` |
 //! | 2.12 permissions | administrators, records that nobody may see ([`Fake::restrict_party`]) | visibility per user |
 //! | 3.1 parties | all | an employer by name is refused; address and website types are closed lists, the others free |
-//! | 3.7 tags, fields | all three entities' definitions, values on parties | |
+//! | 3.2 opportunities | all, with the state machine, totals, additional parties, tracks at creation | `closedOn` is not writable; reopening wakes waiting tasks |
+//! | 3.3 projects | all, with the owner and team pair and the board's team | the default stage is the first of the oldest board |
+//! | 3.4 tasks | all, with the vendor client's list parameters; `repeat` is kept untouched | a completed repeating task has no successor |
+//! | 3.5, 3.6 entries, attachments | all; emails are seeded | a `creator` in a body is ignored |
+//! | 3.7 tags, fields | all three entities | a value is taken whatever the field's `captureRule` |
+//! | 3.8 tracks | all, in days, working days and weeks | a new track date leaves its tasks where they are |
+//! | 3.9, 3.10 pipelines, boards | all; deleting archives | plan limits other than thirty pipelines |
+//! | 3.11 to 3.13 | lost reasons, categories, activity types | the full list of icons |
 //! | 3.14 to 3.16 | users, teams, titles, countries, currencies, site | the user's `role` |
+//! | 3.17 goals | create, read, update, delete | progress and periods |
+//! | 3.18 activities | | not part of the public contract |
 //! | 3.19 jobs | yes | |
-//! | 4 filters | all documented and vendor fields of parties, OR groups, `orderBy` | saved filters: an empty list |
+//! | 4 filters | all documented and vendor fields, OR groups, `orderBy` | saved filters: an empty list |
+//! | 5 REST hooks | subscriptions, all 19 events, batches, retries, dropping | a deleted record is `{"id"}`; users come and go by [`Fake::add_user`] and [`Fake::remove_user`] only; a cascade delivers opportunities and projects before their party |
 
+mod activity_types;
+mod additional_parties;
+mod attachments;
+mod boards;
 mod call;
 mod caller;
+mod categories;
 mod clock;
 mod countries;
 mod currencies;
 mod entity;
+mod entries;
 mod faults;
 mod fields;
 mod filters;
 mod front;
+mod goals;
+mod hooks;
 mod input;
 mod journal;
+mod kases;
+mod lost_reasons;
+mod milestones;
 mod nested;
 mod oauth;
+mod opportunities;
 mod paging;
+mod parent;
 mod parties;
+mod pipelines;
 mod rate;
 mod records;
 mod reply;
 mod seed;
 mod site;
+mod stages;
 mod state;
 mod table;
 mod tags;
+mod tasks;
 mod teams;
 mod titles;
+mod tracks;
 mod users;
 
+#[cfg(test)]
+mod history_tests;
+#[cfg(test)]
+mod process_tests;
 #[cfg(test)]
 mod settings_tests;
 
@@ -70,6 +101,7 @@ use tokio::net::TcpListener;
 
 pub use clock::Clock;
 pub use faults::{DropWhen, Fault, FaultRule, Faults};
+pub use hooks::Delivery;
 pub use journal::JournalRow;
 pub use oauth::IssuedTokens;
 pub use state::{Behaviour, Change, ListOrder, RefreshRule, SinceRule};
@@ -245,6 +277,41 @@ impl Fake {
         })
     }
 
+    /// Adds a member, as an administrator does in the web UI. Its id, or `None` if the user name is taken.
+    pub fn add_user(&self, username: &str, name: &str) -> Option<u64> {
+        let now = clock::whole_second(self.clock().now());
+        self.with_state(|state| {
+            if state.users.iter().any(|user| user.username == username) {
+                return None;
+            }
+            let id = state
+                .users
+                .add(|id| users::User::member(id, username, name));
+            state.note("user/created", id, now);
+            Some(id)
+        })
+    }
+
+    /// Removes a user, as an administrator does in the web UI: the tokens die, the records lose their owner. `false` if
+    /// there is no such user.
+    pub fn remove_user(&self, username: &str) -> bool {
+        let now = clock::whole_second(self.clock().now());
+        let removed = self.with_state(|state| {
+            let id = state
+                .users
+                .iter()
+                .find(|user| user.username == username)?
+                .id;
+            users::remove(state, id);
+            state.note("user/deleted", id, now);
+            Some(id)
+        });
+        if let Some(id) = removed {
+            self.with_grants(|grants| grants.revoke_user(id));
+        }
+        removed.is_some()
+    }
+
     /// User names of the account; the first is the administrator's.
     #[must_use]
     pub fn usernames(&self) -> Vec<String> {
@@ -350,6 +417,21 @@ impl std::fmt::Debug for Fake {
 fn resources(fake: Fake) -> Router {
     let api = Router::new()
         .merge(parties::routes())
+        .merge(opportunities::routes())
+        .merge(kases::routes())
+        .merge(tasks::routes())
+        .merge(entries::routes())
+        .merge(attachments::routes())
+        .merge(tracks::routes())
+        .merge(pipelines::routes())
+        .merge(milestones::routes())
+        .merge(lost_reasons::routes())
+        .merge(boards::routes())
+        .merge(stages::routes())
+        .merge(categories::routes())
+        .merge(activity_types::routes())
+        .merge(goals::routes())
+        .merge(hooks::routes())
         .merge(tags::routes())
         .merge(fields::routes())
         .merge(users::routes())

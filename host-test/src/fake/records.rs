@@ -242,15 +242,38 @@ pub(super) trait Record: Filterable + Sized + 'static {
     fn render(&self, state: &State, embeds: &Embeds) -> Value;
     /// Whether a search for `wanted`, which is in lower case, finds the record.
     fn mentions(&self, wanted: &str, state: &State) -> bool;
+    /// The short form (API reference 3.0).
+    fn reference(&self) -> Value;
     /// The record as a caller sees it who may not see it (API reference 2.12).
     fn restricted(&self) -> Value;
+}
+
+/// A linked record: null for none, short, or whole if it was embedded and the caller may see it.
+pub(super) fn nested<R: Record>(state: &State, id: Option<u64>, whole: bool) -> Value {
+    let Some(record) = id.and_then(|id| R::table(state).get(id)) else {
+        return Value::Null;
+    };
+    match (record.core().restricted_at, whole) {
+        (Some(_), _) => record.restricted(),
+        (None, true) => record.render(state, &Embeds::default()),
+        (None, false) => record.reference(),
+    }
 }
 
 /// Visits the core of every record of an entity, to take a tag or a field off all of them.
 pub(super) fn for_each_core(state: &mut State, entity: Entity, visit: impl FnMut(&mut Core)) {
     match entity {
         Entity::Party => state.parties.cores_mut().for_each(visit),
-        Entity::Opportunity | Entity::Kase => {}
+        Entity::Opportunity => state
+            .opportunities
+            .iter_mut()
+            .map(|record| &mut record.core)
+            .for_each(visit),
+        Entity::Kase => state
+            .kases
+            .iter_mut()
+            .map(|record| &mut record.core)
+            .for_each(visit),
     }
 }
 
@@ -358,10 +381,7 @@ fn search<R: Record>(state: &mut State, call: &Call) -> Answer {
 }
 
 fn filter<R: Record>(state: &mut State, call: &Call) -> Answer {
-    let viewer = Viewer {
-        user: call.caller.user,
-        now: call.now,
-    };
+    let viewer = &Viewer::new(state, call);
     let filter = Filter::read::<R>(&call.root("filter")?, state, viewer)?;
     let mut records = in_order::<R>(state);
     records.retain(|record| filter.fits(*record, state, viewer));

@@ -1,6 +1,6 @@
 //! What a resource answers: a reply, or a refusal in Capsule's error bodies (API reference 2.2, 2.11).
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -16,6 +16,15 @@ pub(super) struct Reply {
     location: Option<String>,
     link: Option<String>,
     has_more: Option<bool>,
+    file: Option<File>,
+}
+
+/// Bytes instead of JSON.
+#[derive(Debug)]
+struct File {
+    bytes: Bytes,
+    content_type: String,
+    disposition: String,
 }
 
 impl Reply {
@@ -50,6 +59,19 @@ impl Reply {
         }
     }
 
+    /// 200 with a file.
+    pub(super) fn file(bytes: Bytes, content_type: &str, disposition: &str) -> Reply {
+        let file = File {
+            bytes,
+            content_type: content_type.to_owned(),
+            disposition: disposition.to_owned(),
+        };
+        Reply {
+            file: Some(file),
+            ..Reply::with(StatusCode::OK, None)
+        }
+    }
+
     /// Adds the paging headers of a list.
     pub(super) fn paged(self, has_more: bool, link: Option<String>) -> Reply {
         Reply {
@@ -66,6 +88,7 @@ impl Reply {
             location: None,
             link: None,
             has_more: None,
+            file: None,
         }
     }
 }
@@ -76,8 +99,20 @@ impl IntoResponse for Reply {
             Some(body) => json_response(self.status, &body),
             None => self.status.into_response(),
         };
-        let headers = response.headers_mut();
         let text = |text: String| HeaderValue::try_from(text).ok();
+        if let Some(file) = self.file {
+            *response.body_mut() = Body::from(file.bytes);
+            let headers = [
+                (header::CONTENT_TYPE, file.content_type),
+                (header::CONTENT_DISPOSITION, file.disposition),
+            ];
+            for (name, value) in headers {
+                if let Some(value) = text(value) {
+                    response.headers_mut().insert(name, value);
+                }
+            }
+        }
+        let headers = response.headers_mut();
         if let Some(location) = self.location.and_then(text) {
             headers.insert(header::LOCATION, location);
         }

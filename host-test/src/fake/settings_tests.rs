@@ -299,3 +299,26 @@ async fn fields_of_every_type_are_seeded_with_one_in_a_data_tag() {
             .any(|row| row["name"] == "External ID" && row["type"] == "text")
     );
 }
+
+#[tokio::test]
+async fn users_come_and_go_with_their_tokens_and_records() {
+    let bench = Bench::new(0);
+    let id = bench.fake.add_user("newcomer", "New Comer").unwrap();
+    assert_eq!(bench.fake.add_user("newcomer", "Again"), None);
+    let token = bench.fake.issue_personal_token("newcomer", "read write");
+    let own = bench
+        .with_token(&token)
+        .party(json!({ "type": "person", "firstName": "A" }))
+        .await;
+    let path = format!("/parties/{own}");
+    assert_eq!(bench.get(&path).await.body["party"]["owner"]["id"], id);
+    assert!(bench.fake.remove_user("newcomer"));
+    assert_eq!(bench.get(&path).await.body["party"]["owner"], Value::Null);
+    let events: Vec<&str> = bench
+        .fake
+        .changes()
+        .iter()
+        .map(|change| change.event)
+        .collect();
+    assert_eq!(events, ["user/created", "party/created", "user/deleted"]);
+}

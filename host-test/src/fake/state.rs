@@ -5,15 +5,30 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::activity_types::{self, ActivityType};
+use super::attachments::Upload;
+use super::boards::Board;
 use super::call::Call;
+use super::categories::Category;
 use super::clock::spell;
 use super::entity::{Entity, PerEntity};
+use super::entries::Entry;
 use super::fields::FieldDefinition;
+use super::goals::Goal;
+use super::hooks::{self, Hook, Outbox};
+use super::kases::Kase;
+use super::lost_reasons::LostReason;
+use super::milestones::Milestone;
+use super::opportunities::Opportunity;
 use super::parties::Parties;
+use super::pipelines::Pipeline;
+use super::stages::Stage;
 use super::table::Table;
 use super::tags::TagDefinition;
+use super::tasks::Task;
 use super::teams::Team;
 use super::titles::Title;
+use super::tracks::{Track, TrackDefinition};
 use super::users::User;
 
 /// How a list with `since` treats a record that changed in exactly that instant (API reference 2.7, uncertain).
@@ -65,8 +80,17 @@ pub struct Behaviour {
     pub visibility_lag: SignedDuration,
     /// How far the `Date` header is ahead of the stamps.
     pub date_skew: SignedDuration,
-    /// DELETE of a party or tag answers 202 with a job (API reference 2.2).
+    /// DELETE of a main record, tag or field answers 202 with a job (API reference 2.2).
     pub delete_by_job: bool,
+    /// `since` on `/tasks` has no effect; it is known from the vendor's own client only.
+    pub since_ignored_on_tasks: bool,
+    /// A change is one event, the most telling one: a close is `closed` alone, not `updated`, `moved` and `closed` (API
+    /// reference 5.2).
+    pub one_event_a_change: bool,
+    /// Most records in one hook delivery; 0 and 1 mean one record each.
+    pub hook_batch: usize,
+    /// A retried delivery shows the record as it is then, not as it was at the change.
+    pub hook_retry_renders: bool,
 }
 
 /// One change of the account, as a hook would name it (API reference 5.2).
@@ -98,6 +122,24 @@ pub(super) struct State {
     pub(super) teams: Table<Team>,
     pub(super) titles: Table<Title>,
     pub(super) parties: Parties,
+    pub(super) opportunities: Table<Opportunity>,
+    pub(super) kases: Table<Kase>,
+    pub(super) tasks: Table<Task>,
+    pub(super) entries: Table<Entry>,
+    /// Files by upload token.
+    pub(super) uploads: BTreeMap<String, Upload>,
+    pub(super) tracks: Table<Track>,
+    pub(super) track_definitions: Table<TrackDefinition>,
+    pub(super) pipelines: Table<Pipeline>,
+    pub(super) milestones: Table<Milestone>,
+    pub(super) lost_reasons: Table<LostReason>,
+    pub(super) boards: Table<Board>,
+    pub(super) stages: Table<Stage>,
+    pub(super) categories: Table<Category>,
+    pub(super) activity_types: Vec<ActivityType>,
+    pub(super) goals: Table<Goal>,
+    pub(super) hooks: Table<Hook>,
+    pub(super) outbox: Outbox,
     pub(super) tags: PerEntity<Table<TagDefinition>>,
     pub(super) definitions: PerEntity<Table<FieldDefinition>>,
     pub(super) deletions: PerEntity<Vec<Deletion>>,
@@ -119,6 +161,23 @@ impl State {
             teams: Table::starting_at(11),
             titles: Table::default(),
             parties: Parties::default(),
+            opportunities: Table::starting_at(5001),
+            kases: Table::starting_at(3001),
+            tasks: Table::starting_at(7001),
+            entries: Table::starting_at(8001),
+            uploads: BTreeMap::new(),
+            tracks: Table::default(),
+            track_definitions: Table::default(),
+            pipelines: Table::default(),
+            milestones: Table::default(),
+            lost_reasons: Table::default(),
+            boards: Table::default(),
+            stages: Table::default(),
+            categories: Table::default(),
+            activity_types: activity_types::built_in(),
+            goals: Table::default(),
+            hooks: Table::default(),
+            outbox: Outbox::default(),
             tags: PerEntity::default(),
             definitions: PerEntity::default(),
             deletions: PerEntity::default(),
@@ -134,9 +193,22 @@ impl State {
         self.last_row
     }
 
-    /// Writes a change down for those who watch the account.
+    /// Writes a change down for those who watch the account, and for its hooks. Comes after the change is stored.
     pub(super) fn note(&mut self, event: &'static str, id: u64, at: Timestamp) {
         self.changes.push(Change { event, id, at });
+        hooks::enqueue(self, event, id);
+    }
+
+    /// Writes down one change that is several events, the most telling one last.
+    pub(super) fn note_all(&mut self, events: &[&'static str], id: u64, at: Timestamp) {
+        let told = if self.behaviour.one_event_a_change {
+            events.len().saturating_sub(1)
+        } else {
+            0
+        };
+        for event in events.iter().skip(told) {
+            self.note(event, id, at);
+        }
     }
 
     /// Writes a deletion into the feed of its entity.

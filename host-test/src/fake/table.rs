@@ -62,6 +62,11 @@ impl<T> Table<T> {
         self.rows.remove(&id)
     }
 
+    /// Removes the rows for which `keep` is false.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.rows.retain(|_, row| keep(row));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }

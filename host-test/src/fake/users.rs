@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::Fake;
 use super::call::{Answer, Call, Embeds, get, put_preference};
+use super::entity::Entity;
 use super::input::Input;
 use super::paging::whole_list;
-use super::records::Record;
+use super::parties::Party;
+use super::records::{self, nested};
 use super::reply::{Refusal, Reply, Violations};
 use super::state::{State, instant};
 
@@ -41,6 +43,25 @@ pub(super) struct User {
 }
 
 impl User {
+    /// A user with the preferences that a new one has.
+    pub(super) fn member(id: u64, username: &str, name: &str) -> User {
+        User {
+            id,
+            username: username.to_owned(),
+            name: name.to_owned(),
+            role: Role::Member,
+            party: None,
+            locale: Some("en_GB".to_owned()),
+            currency: Some("GBP".to_owned()),
+            timezone: Some("Europe/London".to_owned()),
+            task_reminder: true,
+            click_to_call: Some("TEL".to_owned()),
+            email_preference: None,
+            preferred_from: None,
+            last_login_at: None,
+        }
+    }
+
     pub(super) fn is_administrator(&self) -> bool {
         self.role == Role::Administrator
     }
@@ -63,19 +84,14 @@ impl User {
         })
     }
 
-    fn render(&self, state: &State, embeds: &Embeds) -> Value {
-        let party = self.party.and_then(|id| state.parties.get(id));
+    pub(super) fn render(&self, state: &State, embeds: &Embeds) -> Value {
         json!({
             "id": self.id,
             "username": self.username,
             "name": self.name,
             "status": "ACTIVE",
             "pictureURL": self.picture(),
-            "party": party.map(|party| if embeds.has("party") {
-                party.render(state, &Embeds::default())
-            } else {
-                party.reference()
-            }),
+            "party": nested::<Party>(state, self.party, embeds.has("party")),
             "locale": self.locale,
             "currency": self.currency,
             "timezone": self.timezone,
@@ -162,4 +178,20 @@ fn update(state: &mut State, call: &Call) -> Answer {
         state.note("user/updated", id, call.now);
     }
     reply(state, call, id)
+}
+
+/// Removes a user from the account; what the user owned belongs to nobody.
+pub(super) fn remove(state: &mut State, id: u64) {
+    for entity in Entity::ALL {
+        records::for_each_core(state, entity, |core| {
+            core.owner = core.owner.filter(|owner| *owner != id)
+        });
+    }
+    for task in state.tasks.iter_mut() {
+        task.owner = task.owner.filter(|owner| *owner != id);
+    }
+    for team in state.teams.iter_mut() {
+        team.members.retain(|member| *member != id);
+    }
+    state.users.remove(id);
 }

@@ -247,7 +247,8 @@ async fn a_secret_may_come_as_basic_or_in_json() {
 async fn token_requests_are_refused_as_the_rfc_says() {
     let bench = strict();
     let right = ("client_secret", "s3cret+/");
-    let cases: [(&[(&str, &str)], u16, &str); 7] = [
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Fields<'_>, u16, &str); 7] = [
         (
             &[
                 ("client_id", "web"),

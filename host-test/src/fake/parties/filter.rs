@@ -3,6 +3,7 @@
 use super::super::countries;
 use super::super::entity::Entity;
 use super::super::filters::{Filterable, Kind, Operand, Viewer};
+use super::super::parent::Parent;
 use super::super::records::Core;
 use super::super::state::State;
 use super::party::{Party, Who};
@@ -28,7 +29,7 @@ impl Filterable for Party {
         })
     }
 
-    fn operands<'a>(&'a self, name: &str, state: &'a State, viewer: Viewer) -> Vec<Operand<'a>> {
+    fn operands<'a>(&'a self, name: &str, state: &'a State, viewer: &Viewer) -> Vec<Operand<'a>> {
         if let Some(rest) = name.strip_prefix("org.") {
             let employer = self.employer().and_then(|id| state.parties.get(id));
             return employer
@@ -81,7 +82,11 @@ impl Filterable for Party {
             "hasPhoneNumber" => vec![Operand::Boolean(!self.phones.is_empty())],
             "hasAddress" => vec![Operand::Boolean(!self.addresses.is_empty())],
             "hasPeople" => vec![Operand::Boolean(state.parties.has_people(self.core.id))],
-            "hasOpenTasks" | "hasOpportunities" | "hasCases" => vec![Operand::Boolean(false)],
+            "hasOpenTasks" => vec![Operand::Boolean(
+                viewer.has_open_tasks(Parent::Party(self.core.id)),
+            )],
+            "hasOpportunities" => vec![Operand::Boolean(viewer.has_opportunities(self.core.id))],
+            "hasCases" => vec![Operand::Boolean(viewer.has_kases(self.core.id))],
             _ => self.core.operands(name, Entity::Party, state),
         }
     }

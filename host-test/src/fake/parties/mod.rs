@@ -18,10 +18,12 @@ use serde_json::Value;
 use super::Fake;
 use super::call::{Answer, Call, delete, get, post, put};
 use super::entity::Entity;
+use super::parent::Parent;
 use super::records::{self, Core, Record};
 use super::reply::{Refusal, Reply};
 use super::state::State;
 use super::table::Table;
+use super::{entries, kases, opportunities, tasks};
 
 pub(super) use contact::{Address, EmailAddress, PhoneNumber, Website};
 pub(super) use party::{Party, Person, Who};
@@ -183,8 +185,35 @@ fn remove(state: &mut State, call: &Call) -> Answer {
     Ok(state.deleted(call, "Deleting Party"))
 }
 
-/// Deletes a party with all that hangs on it.
+/// Deletes a party with all that hangs on it: opportunities, projects, tasks, entries, and its links as an additional contact
+/// (API reference 3.1).
 pub(super) fn delete_party(state: &mut State, id: u64, now: Timestamp) {
+    let opportunities: Vec<u64> = state
+        .opportunities
+        .iter()
+        .filter(|row| row.party == id)
+        .map(|row| row.core.id)
+        .collect();
+    for opportunity in opportunities {
+        opportunities::delete_opportunity(state, opportunity, now);
+    }
+    let kases: Vec<u64> = state
+        .kases
+        .iter()
+        .filter(|row| row.party == id)
+        .map(|row| row.core.id)
+        .collect();
+    for kase in kases {
+        kases::delete_kase(state, kase, now);
+    }
+    for opportunity in state.opportunities.iter_mut() {
+        opportunity.parties.retain(|party| *party != id);
+    }
+    for kase in state.kases.iter_mut() {
+        kase.parties.retain(|party| *party != id);
+    }
+    tasks::delete_of(state, Parent::Party(id));
+    entries::delete_of(state, Parent::Party(id));
     state.parties.remove(id);
     for user in state.users.iter_mut().filter(|user| user.party == Some(id)) {
         user.party = None;

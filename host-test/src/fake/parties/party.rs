@@ -6,7 +6,7 @@ use super::super::call::Embeds;
 use super::super::entity::Entity;
 use super::super::input::Input;
 use super::super::nested::{merge_rows, render_rows};
-use super::super::records::{Core, Record};
+use super::super::records::{Core, Record, nested};
 use super::super::reply::{Refusal, Violations};
 use super::super::state::State;
 use super::super::table::Table;
@@ -174,28 +174,6 @@ impl Party {
         violations.check()?;
         self.core.merge_tags(Entity::Party, body, state)
     }
-
-    /// The short form (API reference 3.0).
-    pub(in super::super) fn reference(&self) -> Value {
-        if self.core.restricted_at.is_some() {
-            return self.restricted();
-        }
-        match &self.who {
-            Who::Person(person) => json!({
-                "id": self.core.id,
-                "type": "person",
-                "firstName": person.first_name,
-                "lastName": person.last_name,
-                "pictureURL": self.picture(),
-            }),
-            Who::Organisation { name } => json!({
-                "id": self.core.id,
-                "type": "organisation",
-                "name": name,
-                "pictureURL": self.picture(),
-            }),
-        }
-    }
 }
 
 impl Record for Party {
@@ -229,16 +207,8 @@ impl Record for Party {
                 body["lastName"] = json!(person.last_name);
                 body["title"] = json!(person.title);
                 body["jobTitle"] = json!(person.job_title);
-                let employer = person.organisation.and_then(|id| state.parties.get(id));
-                body["organisation"] = match employer {
-                    Some(employer)
-                        if embeds.has("organisation") && employer.core.restricted_at.is_none() =>
-                    {
-                        employer.render(state, &Embeds::default())
-                    }
-                    Some(employer) => employer.reference(),
-                    None => Value::Null,
-                };
+                let whole = embeds.has("organisation");
+                body["organisation"] = nested::<Party>(state, person.organisation, whole);
             }
         }
         body
@@ -268,6 +238,19 @@ impl Record for Party {
                 .and_then(|id| state.parties.get(id))
                 .is_some_and(|employer| contains(&employer.name()))
             || self.core.mentions(wanted)
+    }
+
+    fn reference(&self) -> Value {
+        let mut body =
+            json!({ "id": self.core.id, "type": self.kind(), "pictureURL": self.picture() });
+        match &self.who {
+            Who::Person(person) => {
+                body["firstName"] = json!(person.first_name);
+                body["lastName"] = json!(person.last_name);
+            }
+            Who::Organisation { name } => body["name"] = json!(name),
+        }
+        body
     }
 
     fn restricted(&self) -> Value {

@@ -4,6 +4,7 @@
 //! Everything follows from the seed and the clock. With a manual clock two accounts of one seed are equal.
 
 mod names;
+mod process;
 
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -40,19 +41,9 @@ pub(super) fn account(options: &FakeOptions) -> State {
     let founded = ago(now, ACCOUNT_DAYS * 86_400);
     for (username, first, last, role) in USERS {
         state.users.add(|id| User {
-            id,
-            username: username.to_owned(),
-            name: format!("{first} {last}"),
             role,
-            party: None,
-            locale: Some("en_GB".to_owned()),
-            currency: Some("GBP".to_owned()),
-            timezone: Some("Europe/London".to_owned()),
-            task_reminder: true,
-            click_to_call: Some("TEL".to_owned()),
-            email_preference: None,
-            preferred_from: None,
             last_login_at: Some(ago(now, 3_600)),
+            ..User::member(id, username, &format!("{first} {last}"))
         });
     }
     let users: Vec<u64> = state.users.iter().map(|user| user.id).collect();
@@ -72,6 +63,7 @@ pub(super) fn account(options: &FakeOptions) -> State {
         });
     }
     let definitions = settings(&mut state);
+    process::settings(&mut state, founded);
     let mut seeder = Seeder {
         rng,
         now,
@@ -82,6 +74,7 @@ pub(super) fn account(options: &FakeOptions) -> State {
     for index in 0..options.parties {
         seeder.party(&mut state, index, options.parties);
     }
+    process::records(&mut state, &mut seeder.rng, now);
     state
 }
 
