@@ -1,0 +1,159 @@
+//! What the benches share: one component, one tenant, one upstream that answers at once, and the same core run natively.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use capsule_crm::api::{Client, Lost, Sending, Settings, Transport};
+use capsule_host::egress::{AnswerBody, EgressLimits, Origin, Outbound, Secret, Upstream, UpstreamError};
+use capsule_host::runtime::{Connector, Host, HostOptions, Limits, Tenant};
+use http_body_util::{BodyExt as _, Full};
+use serde_json::{Value, json};
+
+/// Where the tenant's requests go. Nobody is asked: the upstream answers itself.
+pub const BASE: &str = "https://api.capsulecrm.com";
+
+/// The input of `people.create`.
+pub fn person() -> String {
+    json!({
+        "firstName": "Inês",
+        "lastName": "Duarte",
+        "jobTitle": "Buyer",
+        "emailAddresses": [{"type": "Work", "address": "ines@lagoa.example"}, {"type": "Home", "address": "ines@casa.example"}],
+        "phoneNumbers": [{"type": "Mobile", "number": "+351 912 345 678"}],
+        "addresses": [{"type": "Office", "street": "Rua do Lago 7", "city": "Porto", "country": "Portugal"}],
+        "tags": ["Wholesale", "VIP"],
+        "fields": {"46": "EMEA"},
+    })
+    .to_string()
+}
+
+/// A party as Capsule gives it.
+pub fn party(id: u64) -> Value {
+    json!({
+        "id": id, "type": "person", "title": null, "firstName": "Inês", "lastName": format!("Duarte {id}"), "jobTitle": "Buyer", "about": null,
+        "organisation": {"id": 9002, "type": "organisation", "name": "Lagoa Foods", "pictureURL": "https://img.example/9002"},
+        "createdAt": "2026-01-05T08:00:00Z", "updatedAt": "2026-01-05T08:00:00Z", "lastContactedAt": null,
+        "pictureURL": "https://img.example/9001", "enrichment": null, "team": null,
+        "owner": {"id": 31, "username": "rkaya", "name": "Rana Kaya", "deleted": false, "pictureURL": "https://img.example/31"},
+        "emailAddresses": [{"id": 2, "type": "Work", "address": "ines@lagoa.example"}],
+        "phoneNumbers": [{"id": 1, "type": "Work", "number": "+351 000 000"}],
+        "websites": [{"id": 3, "type": null, "address": "lagoa", "service": "TWITTER", "url": "https://twitter.com/lagoa"}],
+        "addresses": [{"id": 4, "type": "Office", "street": "Rua do Lago 7", "city": "Porto", "state": null, "zip": null, "country": "Portugal"}],
+    })
+}
+
+/// Capsule as far as the benches ask: a create, and a list of 10,000 parties in pages of 100. Each body is made once.
+#[derive(Clone)]
+pub struct Canned {
+    created: Bytes,
+    page: Bytes,
+}
+
+/// Parties in the list.
+pub const LISTED: u32 = 10_000;
+
+impl Canned {
+    pub fn new() -> Self {
+        let rows: Vec<Value> = (1..=100).map(party).collect();
+        Self {
+            created: json!({"party": party(9001)}).to_string().into(),
+            page: json!({"parties": rows, "meta": {"totalCount": LISTED}}).to_string().into(),
+        }
+    }
+
+    /// Status, body, and the `Link` of the next page.
+    fn answer(&self, method: &http::Method, target: &str) -> (u16, Bytes, Option<String>) {
+        if method == http::Method::POST {
+            return (201, self.created.clone(), None);
+        }
+        let page: u32 = target.split(['?', '&']).find_map(|pair| pair.strip_prefix("page=")).and_then(|page| page.parse().ok()).unwrap_or(1);
+        let link = (page * 100 < LISTED).then(|| format!("<{BASE}/api/v2/parties?page={}&perPage=100>; rel=\"next\"", page + 1));
+        (200, self.page.clone(), link)
+    }
+
+    fn response<B>(&self, method: &http::Method, target: &str, body: impl FnOnce(Bytes) -> B) -> http::Response<B> {
+        let (status, bytes, link) = self.answer(method, target);
+        let mut response = http::Response::builder().status(status).header("content-type", "application/json");
+        if let Some(link) = link {
+            response = response.header("link", link);
+        }
+        response.body(body(bytes)).unwrap()
+    }
+}
+
+#[async_trait]
+impl Upstream for Canned {
+    async fn send(&self, request: Outbound, _: &EgressLimits) -> Result<http::Response<AnswerBody>, UpstreamError> {
+        Ok(self.response(&request.method, request.path.as_str(), |bytes| Full::new(bytes).map_err(|never| match never {}).boxed_unsync()))
+    }
+}
+
+impl Transport for Canned {
+    fn send(&self, request: http::Request<Vec<u8>>) -> Sending<'_> {
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let response = self.response(request.method(), target, |bytes| bytes.to_vec());
+        Box::pin(std::future::ready(Ok::<_, Lost>(response)))
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// An upstream that keeps every request waiting, and counts them.
+#[derive(Clone, Default)]
+pub struct Held {
+    pub waiting: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+#[async_trait]
+impl Upstream for Held {
+    async fn send(&self, _: Outbound, _: &EgressLimits) -> Result<http::Response<AnswerBody>, UpstreamError> {
+        self.waiting.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        std::future::pending().await
+    }
+}
+
+/// The bytes of the component under measure.
+pub fn component() -> Vec<u8> {
+    let path = std::env::var_os("CAPSULE_COMPONENT")
+        .map_or_else(|| std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/capsule_crm.wasm")), Into::into);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
+}
+
+pub fn host(slots: usize) -> Host {
+    Host::new(HostOptions { slots, ..HostOptions::default() }).unwrap()
+}
+
+pub fn connector(host: &Host) -> Connector {
+    host.load(&component()).unwrap()
+}
+
+pub fn tenant(name: &str, upstream: impl Upstream, concurrency: usize) -> Tenant {
+    Tenant::builder(name)
+        .access_token(Secret::from("a token"))
+        .grant(Origin::parse(BASE).unwrap())
+        .upstream(Arc::new(upstream))
+        .limits(Limits { concurrency, queue: concurrency, ..Limits::default() })
+        .build()
+        .unwrap()
+}
+
+/// The core, run natively over the same answers.
+pub fn native() -> Client {
+    Client::new(Canned::new(), Settings { access_token: Some("a token".into()), ..Settings::default() })
+}
+
+/// Drives a future whose transport answers at once.
+pub fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("the transport answers at once"),
+    }
+}
