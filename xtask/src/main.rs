@@ -112,23 +112,15 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
 fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let components = guest::build(root)?;
     let mut host = cargo(root);
-    host.args(["build", "--package", "host-test", "--bin", "capsule-host"]);
+    // The whole workspace, so that the features of shared dependencies are those of the tests: with others, wasmtime would be
+    // compiled anew for them.
+    host.args(["build", "--workspace", "--bins", "--lib"]);
     step::run(
         "building the host (the first time it compiles wasmtime: minutes)",
         &mut host,
     )?;
-    let mut demo = cargo(root);
-    demo.args([
-        "run",
-        "--quiet",
-        "--package",
-        "host-test",
-        "--bin",
-        "capsule-host",
-        "--",
-        "demo",
-    ])
-    .args(arguments);
+    let mut demo = Command::new(root.join("target/debug/capsule-host"));
+    demo.current_dir(root).arg("demo").args(arguments);
     components.name_in(&mut demo);
     step::run_for_exit_code("the demo", &mut demo)
 }
