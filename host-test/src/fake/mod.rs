@@ -87,6 +87,8 @@ mod users;
 #[cfg(test)]
 mod history_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod process_tests;
 #[cfg(test)]
 mod settings_tests;

@@ -66,6 +66,16 @@ impl Party {
         }
     }
 
+    /// Gives spare memory back.
+    pub(in super::super) fn shrink(&mut self) {
+        self.addresses.shrink_to_fit();
+        self.phones.shrink_to_fit();
+        self.emails.shrink_to_fit();
+        self.websites.shrink_to_fit();
+        self.core.tags.shrink_to_fit();
+        self.core.fields.shrink_to_fit();
+    }
+
     /// `person` or `organisation`.
     pub(in super::super) fn kind(&self) -> &'static str {
         match self.who {

@@ -245,7 +245,9 @@ impl Seeder {
             None if index.is_multiple_of(4) => self.organisation(state, core, culture),
             None => self.person(state, core, culture),
         };
-        let party = self.with_fields(state, party, index);
+        let mut party = self.with_fields(state, party, index);
+        // Most lists have one row, and a hundred thousand parties have five lists each.
+        party.shrink();
         state.parties.put(party);
     }
 
