@@ -16,6 +16,7 @@ pub(crate) struct Redactor {
 
 struct Search {
     automaton: AhoCorasick,
+    patterns: Vec<String>,
     replacements: Vec<String>,
     longest: usize,
 }
@@ -42,6 +43,7 @@ impl Redactor {
             {
                 Ok(automaton) => Some(Search {
                     automaton,
+                    patterns,
                     replacements,
                     longest,
                 }),
@@ -88,12 +90,7 @@ impl Redactor {
 impl Search {
     /// The replaced text and how much of the input it covers.
     fn replace(&self, text: &[u8], last: bool) -> (Bytes, usize) {
-        // A match that starts before this is seen whole, whatever comes next.
-        let certain = if last {
-            text.len()
-        } else {
-            text.len().saturating_sub(self.longest - 1)
-        };
+        let certain = if last { text.len() } else { self.certain(text) };
         let mut out = BytesMut::with_capacity(certain);
         let mut done = 0;
         for found in self.automaton.find_iter(text) {
@@ -109,6 +106,20 @@ impl Search {
             done = certain;
         }
         (out.freeze(), done)
+    }
+
+    /// Where the first secret may begin whose end is still to come. A match that starts before it is final: if a longer
+    /// one were possible there, the text from there on would be that one's beginning.
+    fn certain(&self, text: &[u8]) -> usize {
+        let from = text.len().saturating_sub(self.longest - 1);
+        let begins = |tail: &[u8]| {
+            self.patterns
+                .iter()
+                .any(|pattern| pattern.len() > tail.len() && pattern.as_bytes().starts_with(tail))
+        };
+        (from..text.len())
+            .find(|&at| begins(&text[at..]))
+            .unwrap_or(text.len())
     }
 }
 

@@ -1,0 +1,7 @@
+//! The host's promises, each against a guest that tries to break it.
+
+mod egress;
+mod guests;
+mod isolation;
+mod mock;
+mod tokens;
