@@ -8,9 +8,8 @@ mod corpus;
 use capsule_crm::bindings::capsule::crm::types as crm;
 use capsule_crm::contract;
 use contract::{Hints, Json, OPERATIONS, Operation, Reading, Record, Shape, check, schema};
-use corpus::{any_json, fitting, lean, nearly_fitting};
+use corpus::{any_json, faults, fitting, lean, nearly_fitting, run, validator};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use std::cell::Cell;
 
@@ -57,56 +56,13 @@ fn model(shape: &Shape) -> RoundTrip {
         .1
 }
 
-// ---- running properties ----
-
-fn run<T: std::fmt::Debug>(cases: u32, strategy: &BoxedStrategy<T>, test: impl Fn(T)) {
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    TestRunner::new(config)
-        .run(strategy, |value| {
-            test(value);
-            Ok(())
-        })
-        .unwrap_or_else(|error| panic!("{error}"));
-}
-
 fn input(operation: &Operation) -> BoxedStrategy<Value> {
     fitting(&operation.input, &Hints::NONE, Reading::Input)
 }
 
-/// The schema's judge. Formats are held where the check holds them; `email` is a hint for forms, because the vendor takes any text.
-fn validator(shape: &Shape, reading: Reading) -> jsonschema::Validator {
-    jsonschema::draft202012::options()
-        .should_validate_formats(reading == Reading::Input)
-        .with_format("email", |_: &str| true)
-        .build(&schema(shape, reading))
-        .unwrap()
-}
-
-fn judged(shape: &Shape, value: &mut Value, reading: Reading) -> Vec<String> {
-    check(shape, value, reading)
-        .into_iter()
-        .map(|fault| format!("{}: {} ({})", fault.pointer, fault.message, fault.rule))
-        .collect()
-}
-
 /// The schema and the check say the same. True: the value is accepted.
 fn agree(operation: &Operation, validator: &jsonschema::Validator, value: &Value) -> bool {
-    let faults = judged(&operation.input, &mut value.clone(), Reading::Input);
-    let errors: Vec<_> = validator
-        .iter_errors(value)
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect();
-    assert_eq!(
-        faults.is_empty(),
-        errors.is_empty(),
-        "{}: {value}\nthe check: {faults:#?}\nthe schema: {errors:#?}",
-        operation.id
-    );
-    faults.is_empty()
+    corpus::agree(&operation.input, validator, value)
 }
 
 // ---- schemas ----
@@ -366,7 +322,7 @@ fn an_input_comes_back_from_the_model_as_it_was() {
         let model = model(&operation.input);
         run(192, &input(operation), |mut value| {
             assert_eq!(
-                judged(&operation.input, &mut value, Reading::Input),
+                faults(&operation.input, &mut value, Reading::Input),
                 [""; 0],
                 "{}",
                 operation.id
@@ -401,7 +357,7 @@ fn an_output_fits_its_schema_and_holds_what_the_vendor_sent() {
             &fitting(output, &Hints::NONE, Reading::Answer),
             |mut value| {
                 assert_eq!(
-                    judged(output, &mut value, Reading::Answer),
+                    faults(output, &mut value, Reading::Answer),
                     [""; 0],
                     "{}: {value}",
                     operation.id
