@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use capsule_host::egress::{InProcess, Origin, Secret};
 use capsule_host::fake::{Fake, FakeOptions};
-use capsule_host::runtime::{CallError, Connector, Host, HostOptions, Tenant};
+use capsule_host::runtime::{CallError, Connector, Host, HostOptions, MemoryWatch, Tenant};
 use serde_json::{Value, json};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
@@ -232,6 +232,25 @@ async fn the_account_tells_who_is_connected() {
     assert!(connection.label.contains("Rana Kaya"), "{}", connection.label);
     assert!(connection.web_url.is_some_and(|url| url.starts_with("https://")));
     assert_eq!(connection.quota.map(|quota| quota.limit), Some(4000));
+}
+
+#[tokio::test]
+async fn the_components_memory_never_holds_a_live_token() {
+    let watch = MemoryWatch::new(64 << 20);
+    let host = Host::new(HostOptions { slots: 2, watch: Some(watch.clone()), ..HostOptions::default() }).unwrap();
+    let connector = host.load(&full()).unwrap();
+    let fake = Fake::new(FakeOptions { parties: 5, strict_auth: true, ..FakeOptions::default() });
+    let tokens = fake.issue_token("rkaya", "read write");
+    let tenant = Tenant::builder("northwind")
+        .access_token(Secret::from(tokens.access.as_str()))
+        .grant(Origin::parse("https://api.capsulecrm.com").unwrap())
+        .upstream(Arc::new(InProcess::new(fake.router())))
+        .build()
+        .unwrap();
+    call(&connector, &tenant, "people.create", json!({"lastName": "Marker-in-the-guest"})).await.unwrap();
+    assert!(watch.contains(b"Marker-in-the-guest"), "the watch sees the guest's memory");
+    assert!(!watch.contains(tokens.access.as_bytes()));
+    assert!(!watch.contains(tokens.refresh.as_bytes()));
 }
 
 #[tokio::test]
