@@ -2,7 +2,9 @@
 
 use super::{checked, known};
 use crate::api::{Client, violation};
-use crate::bindings::exports::integration::connector::operations::{Call, ManyOptions, OnFailure, Outcome, OutcomeStatus};
+use crate::bindings::exports::integration::connector::operations::{
+    Call, ManyOptions, OnFailure, Outcome, OutcomeStatus,
+};
 use crate::bindings::integration::connector::types::{Error, PermanentError, TransientError};
 use crate::contract::{Operation, Running};
 use serde_json::Value;
@@ -26,42 +28,94 @@ type Ready = Result<(&'static Operation, Value), Error>;
 pub fn plan(calls: &[Call], options: &ManyOptions) -> Result<(), Error> {
     let mut faults = Vec::new();
     if calls.len() > MOST_CALLS {
-        faults.push(violation("/calls", "range", format!("{} calls are more than {MOST_CALLS}", calls.len())));
+        faults.push(violation(
+            "/calls",
+            "range",
+            format!("{} calls are more than {MOST_CALLS}", calls.len()),
+        ));
     }
     if options.concurrency > MOST_CONCURRENCY {
-        faults.push(violation("/options/concurrency", "range", format!("{} is more than {MOST_CONCURRENCY}", options.concurrency)));
+        faults.push(violation(
+            "/options/concurrency",
+            "range",
+            format!("{} is more than {MOST_CONCURRENCY}", options.concurrency),
+        ));
     }
     // Only as many as are allowed, so that looking through them stays cheap.
     for (index, call) in calls.iter().take(MOST_CALLS).enumerate() {
-        if calls.iter().take(index).any(|earlier| earlier.key == call.key) {
-            let message = format!("the key `{}` stands twice", crate::contract::brief(&call.key));
+        if calls
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.key == call.key)
+        {
+            let message = format!(
+                "the key `{}` stands twice",
+                crate::contract::brief(&call.key)
+            );
             faults.push(violation(format!("/calls/{index}/key"), "unique", message));
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(Error::Permanent(PermanentError::InvalidInput(faults))) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Permanent(PermanentError::InvalidInput(faults)))
+    }
 }
 
 /// Runs the calls. A call whose input does not fit fails by itself; after a rate limit no further call starts.
 ///
 /// # Errors
 /// As [`plan`].
-pub async fn invoke_many(client: &Client, calls: Vec<Call>, options: &ManyOptions) -> Result<Vec<Outcome>, Error> {
+pub async fn invoke_many(
+    client: &Client,
+    calls: Vec<Call>,
+    options: &ManyOptions,
+) -> Result<Vec<Outcome>, Error> {
     plan(&calls, options)?;
-    let concurrency = usize::from(if options.concurrency == 0 { CONCURRENCY } else { options.concurrency });
-    let deadline = options.start_within_ms.map(|limit| client.elapsed() + Duration::from_millis(u64::from(limit)));
+    let concurrency = usize::from(if options.concurrency == 0 {
+        CONCURRENCY
+    } else {
+        options.concurrency
+    });
+    let deadline = options
+        .start_within_ms
+        .map(|limit| client.elapsed() + Duration::from_millis(u64::from(limit)));
     let mut keys = Vec::with_capacity(calls.len());
     let mut ready: Vec<Ready> = Vec::with_capacity(calls.len());
     for call in calls {
-        ready.push(known(&call.id).and_then(|operation| Ok((operation, checked(operation, &call.input)?))));
+        ready.push(
+            known(&call.id).and_then(|operation| Ok((operation, checked(operation, &call.input)?))),
+        );
         keys.push(call.key);
     }
-    let mut statuses: Vec<OutcomeStatus> = keys.iter().map(|_| OutcomeStatus::NotStarted).collect();
+    let mut outcomes = Outcomes {
+        all: Vec::with_capacity(keys.len()),
+        settled: 0,
+    };
+    for key in keys {
+        outcomes.all.push(Outcome {
+            key,
+            status: OutcomeStatus::NotStarted,
+        });
+    }
     let mut waiting = ready.into_iter().enumerate();
     let mut flying: Vec<(usize, Running<'_>)> = Vec::new();
     let mut open = true;
     std::future::poll_fn(|context| {
         loop {
-            // Start what may start.
+            let before = outcomes.settled;
+            // Drive what is under way.
+            let mut at = 0;
+            while let Some((index, running)) = flying.get_mut(at) {
+                match running.as_mut().poll(context) {
+                    Poll::Pending => at += 1,
+                    Poll::Ready(result) => {
+                        open &= outcomes.settle(*index, result, options.on_failure);
+                        drop(flying.swap_remove(at));
+                    }
+                }
+            }
+            // Start what may start. A call starts when it is polled, so that none does after a rate limit was seen.
             while open && flying.len() < concurrency {
                 if deadline.is_some_and(|deadline| client.elapsed() >= deadline) {
                     open = false;
@@ -69,50 +123,61 @@ pub async fn invoke_many(client: &Client, calls: Vec<Call>, options: &ManyOption
                 }
                 match waiting.next() {
                     None => open = false,
-                    Some((index, Ok((operation, input)))) => flying.push((index, (operation.run)(client, input))),
                     Some((index, Err(error))) => {
-                        open &= goes_on(&error, options.on_failure);
-                        settle(&mut statuses, index, Err(error));
+                        open &= outcomes.settle(index, Err(error), options.on_failure)
                     }
-                }
-            }
-            // Drive what is under way.
-            let before = flying.len();
-            let mut at = 0;
-            while let Some((index, running)) = flying.get_mut(at) {
-                match running.as_mut().poll(context) {
-                    Poll::Pending => at += 1,
-                    Poll::Ready(result) => {
-                        if let Err(error) = &result {
-                            open &= goes_on(error, options.on_failure);
+                    Some((index, Ok((operation, input)))) => {
+                        let mut running = (operation.run)(client, input);
+                        match running.as_mut().poll(context) {
+                            Poll::Pending => flying.push((index, running)),
+                            Poll::Ready(result) => {
+                                open &= outcomes.settle(index, result, options.on_failure)
+                            }
                         }
-                        settle(&mut statuses, *index, result);
-                        drop(flying.swap_remove(at));
                     }
                 }
             }
-            if flying.is_empty() && !open {
+            if flying.is_empty() {
                 return Poll::Ready(());
             }
-            if flying.len() == before {
+            // What ended may have read what another one waits for.
+            if outcomes.settled == before {
                 return Poll::Pending;
             }
         }
     })
     .await;
-    Ok(keys.into_iter().zip(statuses).map(|(key, status)| Outcome { key, status }).collect())
+    Ok(outcomes.all)
 }
 
-fn goes_on(error: &Error, on_failure: OnFailure) -> bool {
-    let limited = matches!(error, Error::Transient(TransientError::RateLimited(_)));
-    !limited && on_failure == OnFailure::KeepGoing
+/// What became of the calls, in their order.
+struct Outcomes {
+    all: Vec<Outcome>,
+    settled: usize,
 }
 
-fn settle(statuses: &mut [OutcomeStatus], index: usize, result: Result<Value, Error>) {
-    if let Some(status) = statuses.get_mut(index) {
-        *status = match result {
-            Ok(output) => OutcomeStatus::Done(output.to_string()),
-            Err(error) => OutcomeStatus::Failed(error),
+impl Outcomes {
+    /// Notes what a call gave, and tells whether further calls may start.
+    fn settle(
+        &mut self,
+        index: usize,
+        result: Result<Value, Error>,
+        on_failure: OnFailure,
+    ) -> bool {
+        self.settled += 1;
+        let (status, goes_on) = match result {
+            Ok(output) => (OutcomeStatus::Done(output.to_string()), true),
+            Err(error) => {
+                let limited = matches!(error, Error::Transient(TransientError::RateLimited(_)));
+                (
+                    OutcomeStatus::Failed(error),
+                    !limited && on_failure == OnFailure::KeepGoing,
+                )
+            }
         };
+        if let Some(outcome) = self.all.get_mut(index) {
+            outcome.status = status;
+        }
+        goes_on
     }
 }

@@ -1,14 +1,17 @@
 //! What the operations do: one file for each interface of the WIT, a function for each of its functions. Knows operations, not HTTP.
 //!
 //! Called by the generated dispatch and by the typed exports; calls `api/` and `model/`. `many.rs` runs calls side by side, `read.rs`
-//! turns rows into records, `party.rs` holds what people and organisations have in common.
+//! turns rows into records, `faults.rs` gathers what a caller can mend, `party/` holds what people and organisations have in common.
 
+mod faults;
 mod many;
 pub mod organisations;
 pub mod parties;
 mod party;
 pub mod people;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use many::{invoke_many, plan};
 
@@ -24,20 +27,33 @@ use serde_json::Value;
 pub async fn invoke(client: &Client, id: &str, input: &str) -> Result<String, Error> {
     let operation = known(id)?;
     let input = checked(operation, input)?;
-    (operation.run)(client, input).await.map(|output| output.to_string())
+    (operation.run)(client, input)
+        .await
+        .map(|output| output.to_string())
 }
 
 /// The operation of an id.
 fn known(id: &str) -> Result<&'static Operation, Error> {
     operation(id).ok_or_else(|| {
-        let ids = OPERATIONS.iter().flat_map(|operation| operation.aliases.iter().copied().chain([operation.id]));
+        let ids = OPERATIONS
+            .iter()
+            .flat_map(|operation| operation.aliases.iter().copied().chain([operation.id]));
         let near = nearest(id, ids, 3);
         let way_out = if near.is_empty() {
             "catalog.operations lists what there is.".to_owned()
         } else {
-            format!("Did you mean {}?", near.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", "))
+            format!(
+                "Did you mean {}?",
+                near.iter()
+                    .map(|id| format!("`{id}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
         };
-        unsupported(format!("There is no operation `{}`. {way_out}", crate::contract::brief(id)))
+        unsupported(format!(
+            "There is no operation `{}`. {way_out}",
+            crate::contract::brief(id)
+        ))
     })
 }
 
@@ -46,8 +62,14 @@ fn checked(operation: &Operation, input: &str) -> Result<Value, Error> {
     let mut value: Value = if input.trim().is_empty() {
         Value::Object(serde_json::Map::new())
     } else {
-        serde_json::from_str(input).map_err(|error| crate::api::invalid("", "type", format!("The input is not JSON: {error}.")))?
+        serde_json::from_str(input).map_err(|error| {
+            crate::api::invalid("", "type", format!("The input is not JSON: {error}."))
+        })?
     };
     let faults = check(&operation.input, &mut value, Reading::Input);
-    if faults.is_empty() { Ok(value) } else { Err(Error::Permanent(PermanentError::InvalidInput(faults))) }
+    if faults.is_empty() {
+        Ok(value)
+    } else {
+        Err(Error::Permanent(PermanentError::InvalidInput(faults)))
+    }
 }

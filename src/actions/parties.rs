@@ -4,8 +4,9 @@ use super::party;
 use super::read::{Speller, one, page_of};
 use crate::api::{Call, Client, Span, record};
 use crate::bindings::capsule::crm::types::{
-    DeletedPage, DeletedRecord, Deletion, DeletionState, EntryPage, FilterParties, GetParties, GetParty, ListDeletedRecords, ListOfEntries,
-    ListOfOpportunities, ListOfPeople, ListOfProjects, ListParties, OpportunityPage, PartiesById, Party, PartyPage, ProjectPage, SearchParties,
+    DeletedPage, DeletedRecord, Deletion, DeletionState, EntryPage, FilterParties, GetParties,
+    GetParty, ListDeletedRecords, ListOfEntries, ListOfOpportunities, ListOfPeople, ListOfProjects,
+    ListParties, OpportunityPage, PartiesById, Party, PartyPage, ProjectPage, SearchParties,
 };
 use crate::bindings::integration::connector::types::Error;
 use crate::model::{Embeds, Kind};
@@ -20,7 +21,14 @@ const IDS_AT_ONCE: usize = 10;
 /// `not-found`, and what sending gives.
 pub async fn get(client: &Client, input: GetParty) -> Result<Party, Error> {
     let call = Call::get(&["parties", &input.id.to_string()]);
-    one(client, call, "party", Kind::Party, &Embeds::from(&input.embed)).await
+    one(
+        client,
+        call,
+        "party",
+        Kind::Party,
+        &Embeds::from(&input.embed),
+    )
+    .await
 }
 
 /// Read several parties.
@@ -28,6 +36,12 @@ pub async fn get(client: &Client, input: GetParty) -> Result<Party, Error> {
 /// # Errors
 /// What sending gives. An id that does not exist is no error.
 pub async fn get_many(client: &Client, input: GetParties) -> Result<PartiesById, Error> {
+    if input.ids.is_empty() {
+        return Ok(PartiesById {
+            items: Vec::new(),
+            missing: Vec::new(),
+        });
+    }
     let embeds = Embeds::from(&input.embed);
     let speller = Speller::new(client, Kind::Party, &embeds).await?;
     // Each id once, in the order of the caller. Few enough to look through.
@@ -47,7 +61,11 @@ pub async fn get_many(client: &Client, input: GetParties) -> Result<PartiesById,
         match client.send(&call).await {
             Ok(mut answer) => {
                 // One id alone is answered as one record.
-                let rows = if ids.len() == 1 { vec![answer.take(&call, "party")?] } else { answer.rows(&call, "parties")? };
+                let rows = if ids.len() == 1 {
+                    vec![answer.take(&call, "party")?]
+                } else {
+                    answer.rows(&call, "parties")?
+                };
                 for row in rows {
                     if let Some(id) = row.get("id").and_then(Value::as_u64) {
                         found.push((id, row));
@@ -84,8 +102,12 @@ pub async fn list_all(client: &Client, input: ListParties) -> Result<PartyPage, 
         call = call.with("since", since.as_str());
     }
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let (items, next, total) = page_of(client, call, Kind::Party, Embeds::from(&input.embed), span).await?;
-    Ok(PartyPage { items, next, total })
+    let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
+    Ok(PartyPage {
+        items: page.items,
+        next: page.next,
+        total: page.total,
+    })
 }
 
 /// Search parties.
@@ -95,8 +117,12 @@ pub async fn list_all(client: &Client, input: ListParties) -> Result<PartyPage, 
 pub async fn search(client: &Client, input: SearchParties) -> Result<PartyPage, Error> {
     let call = Call::get(&["parties", "search"]).with("q", input.q.as_str());
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let (items, next, total) = page_of(client, call, Kind::Party, Embeds::from(&input.embed), span).await?;
-    Ok(PartyPage { items, next, total })
+    let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
+    Ok(PartyPage {
+        items: page.items,
+        next: page.next,
+        total: page.total,
+    })
 }
 
 /// Filter parties.
@@ -106,10 +132,17 @@ pub async fn search(client: &Client, input: SearchParties) -> Result<PartyPage, 
 /// sending gives.
 pub async fn filter(client: &Client, input: FilterParties) -> Result<PartyPage, Error> {
     let filter = party::filter(client, &input.conditions, &input.order_by).await?;
-    let call = Call::ask(&["parties", "filters", "results"], json!({ "filter": filter }));
+    let call = Call::ask(
+        &["parties", "filters", "results"],
+        json!({ "filter": filter }),
+    );
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let (items, next, total) = page_of(client, call, Kind::Party, Embeds::from(&input.embed), span).await?;
-    Ok(PartyPage { items, next, total })
+    let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
+    Ok(PartyPage {
+        items: page.items,
+        next: page.next,
+        total: page.total,
+    })
 }
 
 /// Delete a party.
@@ -117,7 +150,10 @@ pub async fn filter(client: &Client, input: FilterParties) -> Result<PartyPage, 
 /// # Errors
 /// What sending gives. One that is gone already is a success.
 pub async fn delete(client: &Client, id: u64) -> Result<Deletion, Error> {
-    let state = match client.send(&Call::delete(&["parties", &id.to_string()])).await {
+    let state = match client
+        .send(&Call::delete(&["parties", &id.to_string()]))
+        .await
+    {
         // 202: Capsule deletes in a job (API reference 2.2).
         Ok(answer) if answer.status == 202 => DeletionState::Scheduled,
         Ok(_) => DeletionState::Deleted,
@@ -131,19 +167,22 @@ pub async fn delete(client: &Client, id: u64) -> Result<Deletion, Error> {
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_deleted(client: &Client, input: ListDeletedRecords) -> Result<DeletedPage, Error> {
-    deleted(client, Kind::Party, input).await
-}
-
-/// The deleted feed of a kind. Records that the caller may no longer see stand under a key of their own on the first page (API reference
-/// 3.1).
-async fn deleted(client: &Client, kind: Kind, input: ListDeletedRecords) -> Result<DeletedPage, Error> {
-    let key = kind.entity().path();
-    let call = Call::get(&[key, "deleted"]).with("since", input.since.as_str());
+pub async fn list_deleted(
+    client: &Client,
+    input: ListDeletedRecords,
+) -> Result<DeletedPage, Error> {
+    let call = Call::get(&["parties", "deleted"]).with("since", input.since.as_str());
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let page = client.feed(&call, key, span).await?;
-    let items = page.rows.into_iter().map(|row| record::<DeletedRecord>(&call, 200, row)).collect::<Result<_, _>>()?;
-    Ok(DeletedPage { items, next: page.next })
+    let page = client.feed(&call, "parties", span).await?;
+    let items = page
+        .rows
+        .into_iter()
+        .map(|row| record::<DeletedRecord>(&call, 200, row))
+        .collect::<Result<_, _>>()?;
+    Ok(DeletedPage {
+        items,
+        next: page.next,
+    })
 }
 
 /// List the people of an organisation.
@@ -153,19 +192,37 @@ async fn deleted(client: &Client, kind: Kind, input: ListDeletedRecords) -> Resu
 pub async fn list_people(client: &Client, input: ListOfPeople) -> Result<PartyPage, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "people"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let (items, next, total) = page_of(client, call, Kind::Party, Embeds::from(&input.embed), span).await?;
-    Ok(PartyPage { items, next, total })
+    let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
+    Ok(PartyPage {
+        items: page.items,
+        next: page.next,
+        total: page.total,
+    })
 }
 
 /// List the opportunities of a party.
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_opportunities(client: &Client, input: ListOfOpportunities) -> Result<OpportunityPage, Error> {
+pub async fn list_opportunities(
+    client: &Client,
+    input: ListOfOpportunities,
+) -> Result<OpportunityPage, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "opportunities"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let (items, next, total) = page_of(client, call, Kind::Opportunity, Embeds::from(&input.embed), span).await?;
-    Ok(OpportunityPage { items, next, total })
+    let page = page_of(
+        client,
+        call,
+        Kind::Opportunity,
+        &Embeds::from(&input.embed),
+        span,
+    )
+    .await?;
+    Ok(OpportunityPage {
+        items: page.items,
+        next: page.next,
+        total: page.total,
+    })
 }
 
 /// List the projects of a party.
@@ -175,8 +232,19 @@ pub async fn list_opportunities(client: &Client, input: ListOfOpportunities) -> 
 pub async fn list_projects(client: &Client, input: ListOfProjects) -> Result<ProjectPage, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "kases"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let (items, next, total) = page_of(client, call, Kind::Project, Embeds::from(&input.embed), span).await?;
-    Ok(ProjectPage { items, next, total })
+    let page = page_of(
+        client,
+        call,
+        Kind::Project,
+        &Embeds::from(&input.embed),
+        span,
+    )
+    .await?;
+    Ok(ProjectPage {
+        items: page.items,
+        next: page.next,
+        total: page.total,
+    })
 }
 
 /// List the timeline of a party.
@@ -187,6 +255,14 @@ pub async fn list_entries(client: &Client, input: ListOfEntries) -> Result<Entry
     let call = Call::get(&["parties", &input.id.to_string(), "entries"]);
     let span = Span::of_entries(input.limit_or_default(), input.cursor.as_ref());
     let page = client.page(&call, "entries", span).await?;
-    let items = page.rows.into_iter().map(|row| record(&call, 200, row)).collect::<Result<_, _>>()?;
-    Ok(EntryPage { items, next: page.next, total: page.total })
+    let items = page
+        .rows
+        .into_iter()
+        .map(|row| record(&call, 200, row))
+        .collect::<Result<_, _>>()?;
+    Ok(EntryPage {
+        items,
+        next: page.next,
+        total: page.total,
+    })
 }

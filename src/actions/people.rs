@@ -1,8 +1,10 @@
 //! People.
 
-use super::party;
+use super::party::{self, Upsert};
 use crate::api::{Client, invalid};
-use crate::bindings::capsule::crm::types::{FindParties, NewPerson, Party, PartyPage, PersonUpdate, PersonUpsert, UpsertedParty};
+use crate::bindings::capsule::crm::types::{
+    FindParties, NewPerson, Party, PartyPage, PersonUpdate, PersonUpsert, UpsertedParty,
+};
 use crate::bindings::integration::connector::types::Error;
 
 /// Create a person.
@@ -11,7 +13,7 @@ use crate::bindings::integration::connector::types::Error;
 /// `invalid-input`, `ambiguous`, `outcome-unknown`, and what sending gives.
 pub async fn create(client: &Client, input: NewPerson) -> Result<Party, Error> {
     named(&input, "")?;
-    party::create(client, input.into(), "").await
+    party::create(client, &input.into(), "").await
 }
 
 /// Change a person.
@@ -19,7 +21,7 @@ pub async fn create(client: &Client, input: NewPerson) -> Result<Party, Error> {
 /// # Errors
 /// `not-found`, `invalid-input`, `ambiguous`, and what sending gives.
 pub async fn update(client: &Client, input: PersonUpdate) -> Result<Party, Error> {
-    party::update(client, input.into()).await
+    party::update(client, &input.into()).await
 }
 
 /// Find people.
@@ -27,7 +29,7 @@ pub async fn update(client: &Client, input: PersonUpdate) -> Result<Party, Error
 /// # Errors
 /// `invalid-input`, `stale-cursor`, and what sending gives.
 pub async fn find(client: &Client, input: FindParties) -> Result<PartyPage, Error> {
-    party::find(client, "person", input).await
+    party::find(client, "person", &input).await
 }
 
 /// Change a person, or create one.
@@ -35,9 +37,7 @@ pub async fn find(client: &Client, input: FindParties) -> Result<PartyPage, Erro
 /// # Errors
 /// `invalid-input`, `ambiguous`, and what sending gives.
 pub async fn upsert(client: &Client, input: PersonUpsert) -> Result<UpsertedParty, Error> {
-    named(&input.person, "/person")?;
-    let several = input.several_or_default();
-    party::upsert(client, &input.match_by, several, input.person.into(), "/person", true).await
+    recognise(client, input, true).await
 }
 
 /// Find a person, or create one.
@@ -45,9 +45,29 @@ pub async fn upsert(client: &Client, input: PersonUpsert) -> Result<UpsertedPart
 /// # Errors
 /// `invalid-input`, `ambiguous`, and what sending gives.
 pub async fn find_or_create(client: &Client, input: PersonUpsert) -> Result<UpsertedParty, Error> {
+    recognise(client, input, false).await
+}
+
+/// Finds one, and creates it if there is none; one that is there is changed or left as it is.
+async fn recognise(
+    client: &Client,
+    input: PersonUpsert,
+    change: bool,
+) -> Result<UpsertedParty, Error> {
     named(&input.person, "/person")?;
     let several = input.several_or_default();
-    party::upsert(client, &input.match_by, several, input.person.into(), "/person", false).await
+    let draft = input.person.into();
+    party::upsert(
+        client,
+        &Upsert {
+            match_by: &input.match_by,
+            several,
+            draft,
+            at: "/person",
+            change,
+        },
+    )
+    .await
 }
 
 /// One of the names is enough, and one must be there (API reference 3.1).
@@ -56,6 +76,10 @@ fn named(person: &NewPerson, at: &str) -> Result<(), Error> {
     if given(&person.first_name) || given(&person.last_name) {
         Ok(())
     } else {
-        Err(invalid(format!("{at}/lastName"), "required", "a person needs `firstName` or `lastName`"))
+        Err(invalid(
+            format!("{at}/lastName"),
+            "required",
+            "a person needs `firstName` or `lastName`",
+        ))
     }
 }

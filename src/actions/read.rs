@@ -8,7 +8,8 @@ use crate::model::{Embeds, Kind, spell};
 use serde_json::Value;
 use std::rc::Rc;
 
-/// What is needed to spell records of one kind: read once for a page, and once in a sandbox.
+/// What is needed to spell records of one kind. Made before a change is sent: a change whose answer could not be read afterwards would be a
+/// change without a record.
 pub(super) struct Speller {
     kind: Kind,
     definitions: Rc<Vec<Definition>>,
@@ -16,62 +17,123 @@ pub(super) struct Speller {
 }
 
 impl Speller {
-    /// Reads the definitions and the account's address, as far as they were asked for. An address that the environment names costs
-    /// nothing and is always used.
+    /// Reads the definitions and the account's address, as far as they were asked for, once in a sandbox. An address that the environment
+    /// names costs nothing and is always used.
     pub(super) async fn new(client: &Client, kind: Kind, embeds: &Embeds) -> Result<Self, Error> {
-        let definitions = if embeds.fields { client.definitions(kind.entity()).await? } else { Rc::default() };
+        let definitions = if embeds.fields {
+            client.definitions(kind.entity()).await?
+        } else {
+            Rc::default()
+        };
         let web_url = match client.known_web_url() {
             Some(url) => Some(Rc::new(url.to_owned())),
             None if embeds.web_url => Some(client.web_url().await?),
             None => None,
         };
-        Ok(Self { kind, definitions, web_url })
+        Ok(Self {
+            kind,
+            definitions,
+            web_url,
+        })
     }
 
     /// One record.
-    pub(super) fn read<T: Json>(&self, call: &Call, status: u16, mut value: Value) -> Result<T, Error> {
-        spell(self.kind, &mut value, &self.definitions, self.web_url.as_ref().map(|url| url.as_str()));
+    pub(super) fn read<T: Json>(
+        &self,
+        call: &Call,
+        status: u16,
+        mut value: Value,
+    ) -> Result<T, Error> {
+        spell(
+            self.kind,
+            &mut value,
+            &self.definitions,
+            self.web_url.as_ref().map(|url| url.as_str()),
+        );
         record(call, status, value)
     }
 
-    /// All rows of a page.
-    pub(super) fn rows<T: Json>(&self, call: &Call, rows: Vec<Value>) -> Result<Vec<T>, Error> {
-        rows.into_iter().map(|row| self.read(call, 200, row)).collect()
+    /// Sends a call, and reads the one record of its answer.
+    pub(super) async fn send<T: Json>(
+        &self,
+        client: &Client,
+        call: &Call,
+        key: &str,
+    ) -> Result<T, Error> {
+        let mut answer: Answer = client.send(call).await?;
+        let value = answer.take(call, key)?;
+        self.read(call, answer.status, value)
     }
 }
 
-/// A page of records: the items, the next cursor, the total.
+/// The one record of an answer.
+pub(super) async fn one<T: Json>(
+    client: &Client,
+    call: Call,
+    key: &str,
+    kind: Kind,
+    embeds: &Embeds,
+) -> Result<T, Error> {
+    let speller = Speller::new(client, kind, embeds).await?;
+    speller.send(client, &call.embed(&embeds.tokens), key).await
+}
+
+/// A page of records.
+pub(super) struct Records<T> {
+    pub(super) items: Vec<T>,
+    /// Where to go on.
+    pub(super) next: Option<String>,
+    /// Of all pages, where Capsule counts.
+    pub(super) total: Option<u64>,
+}
+
+/// A page of records.
 pub(super) async fn page_of<T: Json>(
     client: &Client,
     call: Call,
     kind: Kind,
-    embeds: Embeds,
+    embeds: &Embeds,
     span: Span<'_>,
-) -> Result<(Vec<T>, Option<String>, Option<u64>), Error> {
-    page_where(client, call, kind, embeds, span, |_| true).await
+) -> Result<Records<T>, Error> {
+    let speller = Speller::new(client, kind, embeds).await?;
+    let call = counted(call, embeds);
+    let page = client.page(&call, kind.entity().path(), span).await?;
+    records(&speller, &call, page)
 }
 
-/// The same, keeping the rows that a check lets pass. The total is Capsule's, before the check.
+/// A page of the records that a check lets pass. The total is Capsule's, before the check.
 pub(super) async fn page_where<T: Json>(
     client: &Client,
     call: Call,
     kind: Kind,
-    embeds: Embeds,
+    embeds: &Embeds,
     span: Span<'_>,
-    keep: impl Fn(&Value) -> bool,
-) -> Result<(Vec<T>, Option<String>, Option<u64>), Error> {
-    let speller = Speller::new(client, kind, &embeds).await?;
-    let call = call.embed(&embeds.counted().tokens);
-    let Page { rows, next, total } = client.page_where(&call, kind.entity().path(), span, keep).await?;
-    Ok((speller.rows(&call, rows)?, next, total))
+    keep: &dyn Fn(&Value) -> bool,
+) -> Result<Records<T>, Error> {
+    let speller = Speller::new(client, kind, embeds).await?;
+    let call = counted(call, embeds);
+    let page = client
+        .page_where(&call, kind.entity().path(), span, keep)
+        .await?;
+    records(&speller, &call, page)
 }
 
-/// The one record of an answer.
-pub(super) async fn one<T: Json>(client: &Client, call: Call, key: &str, kind: Kind, embeds: &Embeds) -> Result<T, Error> {
-    let call = call.embed(&embeds.tokens);
-    // Definitions first: a change whose answer can't be read afterwards would be a change without a record.
-    let speller = Speller::new(client, kind, embeds).await?;
-    let mut answer: Answer = client.send(&call).await?;
-    let value = answer.take(&call, key)?;
-    speller.read(&call, answer.status, value)
+/// With the count of all pages, which Capsule gives as a token too (API reference 2.1).
+fn counted(call: Call, embeds: &Embeds) -> Call {
+    let mut tokens = embeds.tokens.clone();
+    tokens.push("meta");
+    call.embed(&tokens)
+}
+
+fn records<T: Json>(speller: &Speller, call: &Call, page: Page) -> Result<Records<T>, Error> {
+    let items = page
+        .rows
+        .into_iter()
+        .map(|row| speller.read(call, 200, row))
+        .collect::<Result<_, _>>()?;
+    Ok(Records {
+        items,
+        next: page.next,
+        total: page.total,
+    })
 }

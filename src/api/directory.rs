@@ -7,7 +7,7 @@ use super::error::{ambiguous, invalid};
 use super::once::Once;
 use super::page::Span;
 use crate::bindings::capsule::crm::types::{NestedTeam, NestedUser, Ref, Tag};
-use crate::bindings::integration::connector::types::Error;
+use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::contract::nearest;
 use crate::model::field::{Definition, Entity};
 use crate::model::same;
@@ -33,9 +33,21 @@ impl Client {
     /// All rows of a list of settings.
     async fn all(&self, segments: &[&str], key: &str) -> Result<(Call, Vec<Value>), Error> {
         let call = Call::get(segments);
-        let page = self.page(&call, key, Span { limit: MOST_ROWS, cursor: None, per_page: super::page::PER_PAGE }).await?;
+        let page = self
+            .page(
+                &call,
+                key,
+                Span {
+                    limit: MOST_ROWS,
+                    cursor: None,
+                    per_page: super::page::PER_PAGE,
+                },
+            )
+            .await?;
         if page.next.is_some() {
-            return Err(super::error::too_large(format!("The account has more than {MOST_ROWS} {key}: name them by id.")));
+            return Err(super::error::too_large(format!(
+                "The account has more than {MOST_ROWS} {key}: name them by id."
+            )));
         }
         Ok((call, page.rows))
     }
@@ -49,7 +61,9 @@ impl Client {
             .users
             .get(async || {
                 let (call, rows) = self.all(&["users"], "users").await?;
-                rows.into_iter().map(|row| record(&call, 200, row)).collect()
+                rows.into_iter()
+                    .map(|row| record(&call, 200, row))
+                    .collect()
             })
             .await
     }
@@ -63,7 +77,9 @@ impl Client {
             .teams
             .get(async || {
                 let (call, rows) = self.all(&["teams"], "teams").await?;
-                rows.into_iter().map(|row| record(&call, 200, row)).collect()
+                rows.into_iter()
+                    .map(|row| record(&call, 200, row))
+                    .collect()
             })
             .await
     }
@@ -73,7 +89,10 @@ impl Client {
     /// # Errors
     /// What sending gives.
     pub async fn titles(&self) -> Result<Rc<Vec<String>>, Error> {
-        self.directory.titles.get(async || self.texts("titles", "personTitles", "title").await).await
+        self.directory
+            .titles
+            .get(async || self.texts("titles", "personTitles", "title").await)
+            .await
     }
 
     /// The countries that an address may have.
@@ -81,12 +100,19 @@ impl Client {
     /// # Errors
     /// What sending gives.
     pub async fn countries(&self) -> Result<Rc<Vec<String>>, Error> {
-        self.directory.countries.get(async || self.texts("countries", "countries", "name").await).await
+        self.directory
+            .countries
+            .get(async || self.texts("countries", "countries", "name").await)
+            .await
     }
 
     async fn texts(&self, path: &str, key: &str, field: &str) -> Result<Vec<String>, Error> {
         let (_, rows) = self.all(&[path], key).await?;
-        Ok(rows.iter().filter_map(|row| row.get(field)?.as_str()).map(ToOwned::to_owned).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.get(field)?.as_str())
+            .map(ToOwned::to_owned)
+            .collect())
     }
 
     /// The account's address for people: by the environment, or asked for.
@@ -107,7 +133,11 @@ impl Client {
                 if url.starts_with("https://") || url.starts_with("http://") {
                     Ok(url.trim_end_matches('/').to_owned())
                 } else {
-                    Err(super::error::malformed(&call, answer.status, "The site has no address."))
+                    Err(super::error::malformed(
+                        &call,
+                        answer.status,
+                        "The site has no address.",
+                    ))
                 }
             })
             .await
@@ -126,7 +156,9 @@ impl Client {
         };
         once.get(async || {
             let (call, rows) = self.all(&[entity.path(), "tags"], "tags").await?;
-            rows.into_iter().map(|row| record(&call, 200, row)).collect()
+            rows.into_iter()
+                .map(|row| record(&call, 200, row))
+                .collect()
         })
         .await
     }
@@ -143,7 +175,9 @@ impl Client {
             Entity::Projects => projects,
         };
         once.get(async || {
-            let (_, rows) = self.all(&[entity.path(), "fields", "definitions"], "definitions").await?;
+            let (_, rows) = self
+                .all(&[entity.path(), "fields", "definitions"], "definitions")
+                .await?;
             Ok(rows.iter().filter_map(Definition::read).collect())
         })
         .await
@@ -153,12 +187,35 @@ impl Client {
     ///
     /// # Errors
     /// `invalid-input` with the nearest names, `ambiguous` where two data tags have a field of that name.
-    pub async fn definition(&self, entity: Entity, wanted: &Ref, pointer: &str) -> Result<Definition, Error> {
+    pub async fn definition(
+        &self,
+        entity: Entity,
+        wanted: &Ref,
+        pointer: &str,
+    ) -> Result<Definition, Error> {
         let all = self.definitions(entity).await?;
         let known = all.iter().map(|one| (one.id, one.name.as_str()));
-        let id = resolve(wanted, known, "custom field", pointer)?;
+        let id = match resolve(wanted, known, "custom field", pointer) {
+            // Their names are the same: say what tells them apart.
+            Err(Error::Permanent(PermanentError::Ambiguous(_))) => {
+                let meant = all
+                    .iter()
+                    .filter(|one| matches!(wanted, Ref::Name(name) if same(name, &one.name)));
+                return Err(ambiguous(
+                    pointer,
+                    meant.map(|one| (one.id, distinct_name(one))),
+                ));
+            }
+            other => other?,
+        };
         // An id is taken at its word elsewhere; here its type is wanted, so it must be known.
-        all.iter().find(|one| one.id == id).cloned().ok_or_else(|| invalid(pointer, "not-found", format!("There is no custom field {id}.")))
+        all.iter().find(|one| one.id == id).cloned().ok_or_else(|| {
+            invalid(
+                pointer,
+                "not-found",
+                format!("There is no custom field {id}."),
+            )
+        })
     }
 
     /// The id of a user, by id, full name or sign-in name.
@@ -171,11 +228,22 @@ impl Client {
         }
         let all = self.users().await?;
         if let Ref::Name(name) = wanted
-            && let Some(user) = all.iter().find(|user| user.username.as_deref().is_some_and(|username| same(username, name)))
+            && !name.trim().is_empty()
+            && let Some(user) = all.iter().find(|user| {
+                user.username
+                    .as_deref()
+                    .is_some_and(|username| same(username, name))
+            })
         {
             return Ok(user.id);
         }
-        resolve(wanted, all.iter().map(|user| (user.id, user.name.as_deref().unwrap_or_default())), "user", pointer)
+        resolve(
+            wanted,
+            all.iter()
+                .map(|user| (user.id, user.name.as_deref().unwrap_or_default())),
+            "user",
+            pointer,
+        )
     }
 
     /// The id of a team, by id or name.
@@ -187,29 +255,84 @@ impl Client {
             return Ok(*id);
         }
         let all = self.teams().await?;
-        resolve(wanted, all.iter().map(|team| (team.id, team.name.as_deref().unwrap_or_default())), "team", pointer)
+        resolve(
+            wanted,
+            all.iter()
+                .map(|team| (team.id, team.name.as_deref().unwrap_or_default())),
+            "team",
+            pointer,
+        )
+    }
+}
+
+/// The name of a custom field, with its data tag and with whom it is for.
+fn distinct_name(definition: &Definition) -> String {
+    let tag = definition.tag.as_ref().map(|(_, tag)| tag.as_str());
+    match (tag, definition.capture_rule.as_deref()) {
+        (Some(one), None) | (None, Some(one)) => format!("{} ({one})", definition.name),
+        (Some(tag), Some(rule)) => format!("{} ({tag}, {rule})", definition.name),
+        (None, None) => definition.name.clone(),
     }
 }
 
 /// The id that a reference means among the known ones. An id is taken at its word.
-pub(crate) fn resolve<'a>(wanted: &Ref, known: impl Iterator<Item = (u64, &'a str)> + Clone, what: &str, pointer: &str) -> Result<u64, Error> {
+pub(crate) fn resolve<'a>(
+    wanted: &Ref,
+    known: impl Iterator<Item = (u64, &'a str)> + Clone,
+    what: &str,
+    pointer: &str,
+) -> Result<u64, Error> {
     let name = match wanted {
         Ref::Id(id) => return Ok(*id),
+        // Records without a name are not meant by it.
+        Ref::Name(name) if name.trim().is_empty() => {
+            return Err(invalid(
+                pointer,
+                "required",
+                format!("The name of the {what} is empty."),
+            ));
+        }
         Ref::Name(name) => name,
     };
-    let matches: Vec<(u64, &str)> = known.clone().filter(|(_, label)| same(label, name)).collect();
+    let matches: Vec<(u64, &str)> = known
+        .clone()
+        .filter(|(_, label)| same(label, name))
+        .collect();
     match matches.as_slice() {
         [(id, _)] => Ok(*id),
         [] => {
             let near = nearest(name, known.clone().map(|(_, label)| label), 3);
             let way_out = if near.is_empty() {
-                let some: Vec<_> = known.take(10).map(|(_, label)| format!("`{label}`")).collect();
-                if some.is_empty() { "There is none at all.".to_owned() } else { format!("There are: {}.", some.join(", ")) }
+                let some: Vec<_> = known
+                    .take(10)
+                    .map(|(_, label)| format!("`{label}`"))
+                    .collect();
+                if some.is_empty() {
+                    "There is none at all.".to_owned()
+                } else {
+                    format!("There are: {}.", some.join(", "))
+                }
             } else {
-                format!("Did you mean {}?", near.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", "))
+                format!(
+                    "Did you mean {}?",
+                    near.iter()
+                        .map(|label| format!("`{label}`"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                )
             };
-            Err(invalid(pointer, "not-found", format!("There is no {what} `{}`. {way_out}", crate::contract::brief(name))))
+            Err(invalid(
+                pointer,
+                "not-found",
+                format!(
+                    "There is no {what} `{}`. {way_out}",
+                    crate::contract::brief(name)
+                ),
+            ))
         }
-        several => Err(ambiguous(pointer, several.iter().map(|(id, label)| (*id, (*label).to_owned())))),
+        several => Err(ambiguous(
+            pointer,
+            several.iter().map(|(id, label)| (*id, (*label).to_owned())),
+        )),
     }
 }

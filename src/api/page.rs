@@ -13,6 +13,12 @@ pub(crate) const PER_PAGE: u32 = 100;
 /// The same for entries of a record.
 pub(crate) const ENTRIES_PER_PAGE: u32 = 50;
 
+/// Fewest rows that are asked for at a time. A walk keeps the size of Capsule's pages that it began with, since a place in a list is told by
+/// the number of a page: one that begins with a limit of 1 may go on with 500.
+const LEAST: u32 = 25;
+/// Most requests for one page of the contract: what an engine may have to wait for, and the end of a list that never ends.
+const MOST_PAGES: u32 = 100;
+
 /// Which part of a list a caller wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Span<'a> {
@@ -28,13 +34,20 @@ impl<'a> Span<'a> {
     /// Of a list that gives 100 rows at a time.
     #[must_use]
     pub fn new(limit: u32, cursor: Option<&'a String>) -> Self {
-        Self { limit, cursor: cursor.map(String::as_str), per_page: PER_PAGE }
+        Self {
+            limit,
+            cursor: cursor.map(String::as_str),
+            per_page: PER_PAGE,
+        }
     }
 
     /// Of the entries of a record.
     #[must_use]
     pub fn of_entries(limit: u32, cursor: Option<&'a String>) -> Self {
-        Self { per_page: ENTRIES_PER_PAGE, ..Self::new(limit, cursor) }
+        Self {
+            per_page: ENTRIES_PER_PAGE,
+            ..Self::new(limit, cursor)
+        }
     }
 }
 
@@ -50,20 +63,28 @@ pub struct Page {
 }
 
 impl Client {
-    /// Reads rows of a list until the limit is reached or the list ends. `key` is the list's key in the envelope.
+    /// Reads rows of a list until the limit is reached or the list ends, with at most 100 requests. `key` is the list's key in the
+    /// envelope.
     ///
     /// # Errors
     /// `stale-cursor` for a cursor of another list, of other parameters or of another version; and what sending gives.
     pub async fn page(&self, call: &Call, key: &str, span: Span<'_>) -> Result<Page, Error> {
-        self.page_where(call, key, span, |_| true).await
+        self.walk(call, key, span, None, None).await
     }
 
-    /// The same, keeping the rows that a check lets pass: for what Capsule can only find roughly.
+    /// The same, keeping the rows that a check lets pass: for what Capsule can only find roughly. It reads whole pages, whatever the limit,
+    /// because most rows may not pass.
     ///
     /// # Errors
     /// As [`page`](Self::page).
-    pub async fn page_where(&self, call: &Call, key: &str, span: Span<'_>, keep: impl Fn(&Value) -> bool) -> Result<Page, Error> {
-        self.walk(call, key, span, keep, |_| Vec::new()).await
+    pub async fn page_where(
+        &self,
+        call: &Call,
+        key: &str,
+        span: Span<'_>,
+        keep: &dyn Fn(&Value) -> bool,
+    ) -> Result<Page, Error> {
+        self.walk(call, key, span, Some(keep), None).await
     }
 
     /// The rows of a deleted feed. Records that the caller may no longer see stand under a key of their own, `restrictedParties` and the
@@ -74,13 +95,7 @@ impl Client {
     pub async fn feed(&self, call: &Call, key: &str, span: Span<'_>) -> Result<Page, Error> {
         let (head, tail) = key.split_at(1);
         let restricted = format!("restricted{}{tail}", head.to_ascii_uppercase());
-        let marked = |answer: &mut Answer| match answer.body.get_mut(&restricted).map(Value::take) {
-            Some(Value::Array(rows)) => {
-                rows.iter().filter_map(|row| Some(serde_json::json!({"id": row.get("id")?, "isRestricted": true}))).collect()
-            }
-            _ => Vec::new(),
-        };
-        self.walk(call, key, span, |_| true, marked).await
+        self.walk(call, key, span, None, Some(&restricted)).await
     }
 
     async fn walk(
@@ -88,68 +103,124 @@ impl Client {
         call: &Call,
         key: &str,
         span: Span<'_>,
-        keep: impl Fn(&Value) -> bool,
-        more: impl Fn(&mut Answer) -> Vec<Value>,
+        keep: Option<&dyn Fn(&Value) -> bool>,
+        restricted: Option<&str>,
     ) -> Result<Page, Error> {
         let print = fingerprint(call, key);
-        let start = match span.cursor {
+        let limit = span.limit.max(1);
+        let mut position = match span.cursor {
             Some(text) => Position::read(text, print)?,
-            None => Position { page: 1, per_page: span.limit.clamp(1, span.per_page), skip: 0 },
+            None if keep.is_some() => Position {
+                page: 1,
+                per_page: span.per_page,
+                skip: 0,
+            },
+            None => Position {
+                page: 1,
+                per_page: limit.clamp(LEAST, span.per_page),
+                skip: 0,
+            },
         };
-        let mut position = start;
         let mut page = Page::default();
-        loop {
-            let call = call.clone().with("page", position.page.to_string()).with("perPage", position.per_page.to_string());
+        for _ in 0..MOST_PAGES {
+            let call = call
+                .clone()
+                .with("page", position.page.to_string())
+                .with("perPage", position.per_page.to_string());
             let mut answer = self.send(&call).await?;
             page.total = page.total.or(answer.total());
             let mut rows = answer.rows(&call, key)?;
-            rows.extend(more(&mut answer));
+            if let Some(key) = restricted {
+                rows.extend(restricted_rows(&mut answer, key));
+            }
             let following = self.next_page(&call, &answer, position.page)?;
             for (index, row) in rows.into_iter().enumerate().skip(position.skip as usize) {
-                if page.rows.len() >= span.limit as usize {
+                if page.rows.len() >= limit as usize {
                     // The limit ends within Capsule's page.
                     let skip = u32::try_from(index).unwrap_or(u32::MAX);
                     page.next = Some(Position { skip, ..position }.write(print));
                     return Ok(page);
                 }
-                if keep(&row) {
+                if keep.is_none_or(|keep| keep(&row)) {
                     page.rows.push(row);
                 }
             }
-            let Some(next) = following else { return Ok(page) };
-            position = Position { page: next, skip: 0, ..position };
-            if page.rows.len() >= span.limit as usize {
-                page.next = Some(position.write(print));
+            let Some(next) = following else {
                 return Ok(page);
+            };
+            position = Position {
+                page: next,
+                skip: 0,
+                ..position
+            };
+            if page.rows.len() >= limit as usize {
+                break;
             }
         }
+        page.next = Some(position.write(print));
+        Ok(page)
     }
 
     /// The number of the next page by the `Link` header, or by `X-Pagination-Has-More` where there is no `Link`. Only the number is taken
     /// out of a link, never its address, and only out of a link to the same origin and path.
     fn next_page(&self, call: &Call, answer: &Answer, page: u32) -> Result<Option<u32>, Error> {
         let links = answer.headers.get_all(&headers::LINK);
-        let strange = |why: &str| malformed(call, answer.status, format!("The link to the next page {why}."));
-        for link in links.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(", <")) {
-            let Some((target, params)) = link.trim_start_matches('<').split_once('>') else { continue };
-            if !params.split(';').any(|param| matches!(param.trim(), "rel=\"next\"" | "rel=next")) {
+        let strange = |why: &str| {
+            malformed(
+                call,
+                answer.status,
+                format!("The link to the next page {why}."),
+            )
+        };
+        for link in links
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(", <"))
+        {
+            let Some((target, params)) = link.trim_start_matches('<').split_once('>') else {
+                continue;
+            };
+            if !params
+                .split(';')
+                .any(|param| matches!(param.trim(), "rel=\"next\"" | "rel=next"))
+            {
                 continue;
             }
             let base = self.base()?;
-            let rest = target.strip_prefix(base).or_else(|| target.strip_prefix(API_BASE)).unwrap_or(target);
+            let rest = target
+                .strip_prefix(base)
+                .or_else(|| target.strip_prefix(API_BASE))
+                .unwrap_or(target);
             let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
             if path != call.path {
                 return Err(strange("leads elsewhere"));
             }
-            let number = query.split('&').find_map(|pair| pair.strip_prefix("page=")).and_then(|number| number.parse().ok());
+            let number = query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix("page="))
+                .and_then(|number| number.parse().ok());
             return match number {
                 Some(number) if number > page => Ok(Some(number)),
                 _ => Err(strange("does not go on")),
             };
         }
-        let has_more = answer.headers.get(&headers::HAS_MORE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        let has_more = answer
+            .headers
+            .get(&headers::HAS_MORE)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
         Ok((has_more && links.iter().next().is_none()).then(|| page.saturating_add(1)))
     }
+}
+
+/// Records of a feed that the caller may no longer see.
+fn restricted_rows(answer: &mut Answer, key: &str) -> Vec<Value> {
+    let mut marked = Vec::new();
+    if let Some(Value::Array(rows)) = answer.body.get(key) {
+        marked.extend(rows.iter().filter_map(|row| {
+            Some(serde_json::json!({"id": row.get("id")?, "isRestricted": true}))
+        }));
+    }
+    marked
 }
 
 /// What a cursor holds: `1.FINGERPRINT.PAGE.PERPAGE.SKIP`.
@@ -163,20 +234,38 @@ struct Position {
 
 impl Position {
     fn write(self, print: u64) -> String {
-        format!("1.{print:016x}.{}.{}.{}", self.page, self.per_page, self.skip)
+        format!(
+            "1.{print:016x}.{}.{}.{}",
+            self.page, self.per_page, self.skip
+        )
     }
 
     fn read(text: &str, print: u64) -> Result<Self, Error> {
-        let bad = || stale_cursor("The cursor is damaged, or of another version. Start again without it.");
+        let bad = || {
+            stale_cursor("The cursor is damaged, or of another version. Start again without it.")
+        };
         let parts: Vec<&str> = text.split('.').take(6).collect();
-        let ["1", given, page, per_page, skip] = parts.as_slice() else { return Err(bad()) };
-        let number = |text: &str, most: u32| text.parse::<u32>().ok().filter(|number| *number <= most).ok_or_else(bad);
-        let position = Self { page: number(page, u32::MAX)?, per_page: number(per_page, PER_PAGE)?, skip: number(skip, u32::MAX)? };
+        let ["1", given, page, per_page, skip] = parts.as_slice() else {
+            return Err(bad());
+        };
+        let number = |text: &str, most: u32| {
+            text.parse::<u32>()
+                .ok()
+                .filter(|number| *number <= most)
+                .ok_or_else(bad)
+        };
+        let position = Self {
+            page: number(page, u32::MAX)?,
+            per_page: number(per_page, PER_PAGE)?,
+            skip: number(skip, u32::MAX)?,
+        };
         if position.page == 0 || position.per_page == 0 {
             return Err(bad());
         }
         if u64::from_str_radix(given, 16) != Ok(print) {
-            return Err(stale_cursor("The cursor is of another operation or of other parameters. Start again without it."));
+            return Err(stale_cursor(
+                "The cursor is of another operation or of other parameters. Start again without it.",
+            ));
         }
         Ok(position)
     }
@@ -184,7 +273,10 @@ impl Position {
 
 /// Tells lists apart: FNV-1a of what is asked, without the page.
 fn fingerprint(call: &Call, key: &str) -> u64 {
-    let body = call.body.as_ref().map_or_else(String::new, Value::to_string);
+    let body = call
+        .body
+        .as_ref()
+        .map_or_else(String::new, Value::to_string);
     let text = format!("{key}\n{}\n{body}", call.target());
     crate::contract::fingerprint(text.as_bytes())
 }
@@ -209,9 +301,20 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_list_is_stale() {
-        let one = fingerprint(&Call::get(&["parties"]).with("since", "2026-01-01T00:00:00Z"), "parties");
-        let two = fingerprint(&Call::get(&["parties"]).with("since", "2026-01-02T00:00:00Z"), "parties");
-        let text = Position { page: 2, per_page: 50, skip: 0 }.write(one);
+        let one = fingerprint(
+            &Call::get(&["parties"]).with("since", "2026-01-01T00:00:00Z"),
+            "parties",
+        );
+        let two = fingerprint(
+            &Call::get(&["parties"]).with("since", "2026-01-02T00:00:00Z"),
+            "parties",
+        );
+        let text = Position {
+            page: 2,
+            per_page: 50,
+            skip: 0,
+        }
+        .write(one);
         assert!(Position::read(&text, one).is_ok());
         assert!(Position::read(&text, two).is_err());
     }

@@ -486,7 +486,7 @@ mod tests {
             {"id": 12, "type": "organisation", "name": "Lagoa Ltd", "addresses": []},
         ]);
         let script = |page: u32| {
-            let target = format!("/api/v2/parties/filters/results?page={page}&perPage=2");
+            let target = format!("/api/v2/parties/filters/results?page={page}&perPage=25");
             Script::new().on("POST", &target, 200, json!({ "parties": rows })).with("x-pagination-has-more", "true")
         };
         let asked = ChoicesRequest { query: Some("lagoa".into()), limit: Some(2), ..request("people.create", "/organisation") };

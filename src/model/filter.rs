@@ -31,11 +31,21 @@ pub struct FilterField {
 }
 
 const fn field(name: &'static str, title: &'static str, holds: FilterType) -> FilterField {
-    FilterField { name, title, holds, exact: matches!(holds, FilterType::Boolean | FilterType::Reference) }
+    FilterField {
+        name,
+        title,
+        holds,
+        exact: matches!(holds, FilterType::Boolean | FilterType::Reference),
+    }
 }
 
 const fn exact(name: &'static str, title: &'static str, holds: FilterType) -> FilterField {
-    FilterField { name, title, holds, exact: true }
+    FilterField {
+        name,
+        title,
+        holds,
+        exact: true,
+    }
 }
 
 use FilterType::{Boolean, Date, Number, Reference, Text};
@@ -78,8 +88,22 @@ pub fn operators(holds: FilterType, exact: bool) -> &'static [Op] {
     match holds {
         _ if exact => &[Op::Is, Op::IsNot],
         Boolean | Reference => &[Op::Is, Op::IsNot],
-        Text => &[Op::Is, Op::IsNot, Op::StartsWith, Op::EndsWith, Op::Contains],
+        Text => &[
+            Op::Is,
+            Op::IsNot,
+            Op::StartsWith,
+            Op::EndsWith,
+            Op::Contains,
+        ],
         Number => &[Op::Is, Op::IsNot, Op::IsGreaterThan, Op::IsLessThan],
-        Date => &[Op::Is, Op::IsNot, Op::IsAfter, Op::IsBefore, Op::IsOlderThan, Op::IsWithinLast, Op::IsWithinNext],
+        Date => &[
+            Op::Is,
+            Op::IsNot,
+            Op::IsAfter,
+            Op::IsBefore,
+            Op::IsOlderThan,
+            Op::IsWithinLast,
+            Op::IsWithinNext,
+        ],
     }
 }

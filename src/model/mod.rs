@@ -7,11 +7,14 @@ mod party;
 mod record;
 mod rows;
 
-pub(crate) use party::{Draft, Patch, full_name};
+pub(crate) use party::{Draft, Patch, full_name, joined};
 pub(crate) use record::{Embeds, Kind, spell};
-pub(crate) use rows::{Rows, changed_rows, digits};
+pub(crate) use rows::{Gone, Row, changed_rows, digits, rows, same_number};
 
 /// Names are compared without regard to case.
 pub(crate) fn same(one: &str, other: &str) -> bool {
-    one.trim().chars().flat_map(char::to_lowercase).eq(other.trim().chars().flat_map(char::to_lowercase))
+    one.trim()
+        .chars()
+        .flat_map(char::to_lowercase)
+        .eq(other.trim().chars().flat_map(char::to_lowercase))
 }

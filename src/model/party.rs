@@ -1,8 +1,9 @@
 //! Parties to create and to change: what people and organisations have in common.
 
 use crate::bindings::capsule::crm::types::{
-    Address, AddressChanges, EmailAddress, EmailChanges, FieldChange, FieldEntry, NewOrganisation, NewPerson, OrganisationUpdate, Party,
-    PartyEmbed, PersonUpdate, PhoneChanges, PhoneNumber, Ref, RefChange, TagChanges, TextChange, Website, WebsiteChanges,
+    Address, AddressChanges, EmailAddress, EmailChanges, FieldChange, FieldEntry, NewOrganisation,
+    NewPerson, OrganisationUpdate, Party, PartyEmbed, PersonUpdate, PhoneChanges, PhoneNumber, Ref,
+    RefChange, TagChanges, TextChange, Website, WebsiteChanges,
 };
 
 /// A party to create, or to bring about.
@@ -18,7 +19,7 @@ pub(crate) struct Draft {
     pub(crate) websites: Vec<Website>,
     pub(crate) addresses: Vec<Address>,
     pub(crate) tags: Vec<Ref>,
-    pub(crate) fields: Vec<FieldEntry>,
+    pub(crate) fields: Vec<FieldChange>,
     pub(crate) owner: Option<Ref>,
     pub(crate) team: Option<Ref>,
     pub(crate) embed: Option<PartyEmbed>,
@@ -27,7 +28,12 @@ pub(crate) struct Draft {
 impl Draft {
     /// The whole name, if there is one.
     pub(crate) fn name(&self) -> Option<String> {
-        let text = |wanted: &str| self.texts.iter().find(|(key, _)| *key == wanted).and_then(|(_, text)| text.as_deref());
+        let text = |wanted: &str| {
+            self.texts
+                .iter()
+                .find(|(key, _)| *key == wanted)
+                .and_then(|(_, text)| text.as_deref())
+        };
         joined(text("name"), text("firstName"), text("lastName"))
     }
 }
@@ -49,7 +55,7 @@ impl From<NewPerson> for Draft {
             websites: person.websites,
             addresses: person.addresses,
             tags: person.tags,
-            fields: person.fields,
+            fields: set(person.fields),
             owner: person.owner,
             team: person.team,
             embed: person.embed,
@@ -61,19 +67,33 @@ impl From<NewOrganisation> for Draft {
     fn from(organisation: NewOrganisation) -> Self {
         Self {
             kind: "organisation",
-            texts: vec![("name", Some(organisation.name)), ("about", organisation.about)],
+            texts: vec![
+                ("name", Some(organisation.name)),
+                ("about", organisation.about),
+            ],
             organisation: None,
             email_addresses: organisation.email_addresses,
             phone_numbers: organisation.phone_numbers,
             websites: organisation.websites,
             addresses: organisation.addresses,
             tags: organisation.tags,
-            fields: organisation.fields,
+            fields: set(organisation.fields),
             owner: organisation.owner,
             team: organisation.team,
             embed: organisation.embed,
         }
     }
+}
+
+/// Fields to write are changes of which none clears.
+fn set(fields: Vec<FieldEntry>) -> Vec<FieldChange> {
+    fields
+        .into_iter()
+        .map(|entry| FieldChange {
+            definition: entry.definition,
+            value: Some(entry.value),
+        })
+        .collect()
 }
 
 /// A change of a party.
@@ -127,7 +147,10 @@ impl From<OrganisationUpdate> for Patch {
         Self {
             id: update.id,
             kind: "organisation",
-            texts: vec![("name", update.name.map(TextChange::Set)), ("about", update.about)],
+            texts: vec![
+                ("name", update.name.map(TextChange::Set)),
+                ("about", update.about),
+            ],
             organisation: None,
             email_addresses: update.email_addresses,
             phone_numbers: update.phone_numbers,
@@ -144,10 +167,24 @@ impl From<OrganisationUpdate> for Patch {
 
 /// The whole name of a party.
 pub(crate) fn full_name(party: &Party) -> Option<String> {
-    joined(party.name.as_deref(), party.first_name.as_deref(), party.last_name.as_deref())
+    joined(
+        party.name.as_deref(),
+        party.first_name.as_deref(),
+        party.last_name.as_deref(),
+    )
 }
 
-fn joined(name: Option<&str>, first: Option<&str>, last: Option<&str>) -> Option<String> {
-    let parts: Vec<&str> = [name, first, last].into_iter().flatten().map(str::trim).filter(|part| !part.is_empty()).collect();
+/// The whole name out of its parts, if there is one.
+pub(crate) fn joined(
+    name: Option<&str>,
+    first: Option<&str>,
+    last: Option<&str>,
+) -> Option<String> {
+    let parts: Vec<&str> = [name, first, last]
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }

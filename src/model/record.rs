@@ -43,8 +43,16 @@ pub(crate) struct Embeds {
 
 impl Embeds {
     fn new(wanted: &[(bool, &'static str)], fields: bool, web_url: bool) -> Self {
-        let tokens = wanted.iter().filter(|(wanted, _)| *wanted).map(|(_, token)| *token).collect();
-        Self { tokens, fields, web_url }
+        let tokens = wanted
+            .iter()
+            .filter(|(wanted, _)| *wanted)
+            .map(|(_, token)| *token)
+            .collect();
+        Self {
+            tokens,
+            fields,
+            web_url,
+        }
     }
 
     /// With one token more.
@@ -53,11 +61,6 @@ impl Embeds {
             self.tokens.push(token);
         }
         self
-    }
-
-    /// With the count of all pages, which Capsule gives as a token too (API reference 2.1).
-    pub(crate) fn counted(self) -> Self {
-        self.with("meta")
     }
 }
 
@@ -105,10 +108,20 @@ impl From<&Option<ProjectEmbed>> for Embeds {
 
 /// Brings a record to the contract's spelling: custom fields keyed by definition, and the link for people where the account's address is
 /// known.
-pub(crate) fn spell(kind: Kind, record: &mut Value, definitions: &[Definition], web_url: Option<&str>) {
-    let Value::Object(record) = record else { return };
+pub(crate) fn spell(
+    kind: Kind,
+    record: &mut Value,
+    definitions: &[Definition],
+    web_url: Option<&str>,
+) {
+    let Value::Object(record) = record else {
+        return;
+    };
     spell_fields(record, definitions);
     if let (Some(web_url), Some(id)) = (web_url, record.get("id").and_then(Value::as_u64)) {
-        record.insert("webUrl".into(), format!("{web_url}/{}/{id}", kind.page()).into());
+        record.insert(
+            "webUrl".into(),
+            format!("{web_url}/{}/{id}", kind.page()).into(),
+        );
     }
 }

@@ -1,0 +1,302 @@
+use super::*;
+
+/// The filter that goes out, after the definitions were read if there are any.
+fn sent(known: &[Value], input: &Value) -> Value {
+    let script = if known.is_empty() {
+        Script::new()
+    } else {
+        Script::new().on("GET", DEFINITIONS, 200, definitions(known))
+    };
+    let script = script.on("POST", FILTER, 200, all(&[person(7, json!({}))]));
+    let (output, log) = done(script, "parties.filter", input);
+    assert_eq!(output["items"][0]["id"], 7);
+    let body = log.sent(log.count() - 1).json();
+    body["filter"].clone()
+}
+
+/// Conditions that are refused, by pointer and rule.
+fn refused(known: &[Value], conditions: Value) -> Vec<(String, String)> {
+    let script = if known.is_empty() {
+        Script::new()
+    } else {
+        Script::new().on("GET", DEFINITIONS, 200, definitions(known))
+    };
+    pointers(
+        script,
+        "parties.filter",
+        &json!({ "conditions": conditions }),
+    )
+}
+
+#[test]
+fn conditions_and_order_go_out_as_capsule_spells_them() {
+    let input = json!({
+        "conditions": [
+            {"field": "tag", "operator": "is", "value": "Wholesale"},
+            {"field": "owner", "operator": "is not", "value": 31},
+            {"field": "addedOn", "operator": "is within last", "value": 14},
+            {"field": "updatedOn", "operator": "is after", "value": "2026-02-03"},
+            {"field": "name", "operator": "starts with", "value": "La"},
+            {"field": "hasTags", "operator": "is", "value": true},
+            {"field": "org.name", "operator": "contains", "value": "Foods"},
+        ],
+        "orderBy": [{"field": "addedOn", "direction": "descending"}, {"field": "name"}],
+    });
+    assert_eq!(
+        sent(&[], &input),
+        json!({
+            "conditions": input["conditions"],
+            "orderBy": [{"field": "addedOn", "direction": "descending"}, {"field": "name", "direction": "ascending"}],
+        })
+    );
+}
+
+#[test]
+fn no_conditions_mean_every_party() {
+    assert_eq!(sent(&[], &json!({})), json!({"conditions": []}));
+}
+
+#[test]
+fn a_value_that_is_left_out_or_null_asks_for_emptiness() {
+    let input = json!({"conditions": [{"field": "owner", "operator": "is", "value": null}, {"field": "lastContactedOn", "operator": "is not"}]});
+    assert_eq!(
+        sent(&[], &input)["conditions"],
+        json!([{"field": "owner", "operator": "is", "value": null}, {"field": "lastContactedOn", "operator": "is not", "value": null}])
+    );
+}
+
+#[test]
+fn one_of_several_conditions_goes_out_as_a_group() {
+    let group = json!([{"field": "city", "operator": "is", "value": "Porto"}, {"field": "custom:Rank", "operator": "is", "value": 1}]);
+    let input =
+        json!({"conditions": [group, {"field": "type", "operator": "is", "value": "person"}]});
+    assert_eq!(
+        sent(&[definition(47, "Rank", "number")], &input)["conditions"],
+        json!([
+            {"conditions": [{"field": "city", "operator": "is", "value": "Porto"}, {"field": "custom:47", "operator": "is", "value": 1}]},
+            {"field": "type", "operator": "is", "value": "person"},
+        ])
+    );
+}
+
+#[test]
+fn custom_fields_are_named_by_id_or_by_name() {
+    let known = [
+        definition(46, "Region", "list"),
+        definition(47, "Rank", "number"),
+        definition(48, "Since", "date"),
+    ];
+    let input = json!({
+        "conditions": [
+            {"field": "custom:region", "operator": "contains", "value": "EM"},
+            {"field": "custom:47", "operator": "is greater than", "value": 3},
+            {"field": "org.custom:Since", "operator": "is older than", "value": 30},
+            {"field": "org.custom:46", "operator": "is", "value": null},
+        ],
+        "orderBy": [{"field": "custom:Rank"}],
+    });
+    let filter = sent(&known, &input);
+    let fields: Vec<_> = filter["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["field"].clone())
+        .collect();
+    assert_eq!(
+        fields,
+        ["custom:46", "custom:47", "org.custom:48", "org.custom:46"]
+    );
+    assert_eq!(filter["orderBy"][0]["field"], "custom:47");
+}
+
+#[test]
+fn operators_that_do_not_fit_are_refused_before_the_filter_is_sent() {
+    for (field, operator) in [
+        ("name", "is after"),
+        ("country", "contains"),
+        ("id", "is greater than"),
+        ("tag", "starts with"),
+        ("hasTags", "contains"),
+        ("addedOn", "contains"),
+        ("addedOn", "is greater than"),
+    ] {
+        let found = refused(
+            &[],
+            json!([{"field": field, "operator": operator, "value": "x"}]),
+        );
+        assert_eq!(
+            found,
+            [("/conditions/0/operator".into(), "choice".into())],
+            "{field} {operator}"
+        );
+    }
+    for (kind, operator) in [
+        ("text", "is greater than"),
+        ("number", "contains"),
+        ("date", "starts with"),
+        ("boolean", "contains"),
+    ] {
+        let found = refused(
+            &[definition(46, "Field", kind)],
+            json!([{"field": "custom:46", "operator": operator, "value": "x"}]),
+        );
+        assert_eq!(
+            found,
+            [("/conditions/0/operator".into(), "choice".into())],
+            "{kind} {operator}"
+        );
+    }
+}
+
+#[test]
+fn values_that_do_not_fit_are_refused_before_the_filter_is_sent() {
+    for (field, operator, value) in [
+        ("name", "is", json!(5)),
+        ("name", "contains", Value::Null),
+        ("id", "is", json!("7")),
+        ("hasTags", "is", json!("yes")),
+        ("owner", "is", json!(true)),
+        ("owner", "is", json!(1.5)),
+        ("tag", "is", json!(-1)),
+        ("addedOn", "is", json!("yesterday")),
+        ("addedOn", "is after", json!(5)),
+        ("addedOn", "is within next", json!("2026-02-03")),
+        ("addedOn", "is older than", json!(-1)),
+        ("addedOn", "is within last", json!(1.5)),
+    ] {
+        let found = refused(
+            &[],
+            json!([{"field": field, "operator": operator, "value": value}]),
+        );
+        assert_eq!(
+            found,
+            [("/conditions/0/value".into(), "type".into())],
+            "{field} {operator} {value}"
+        );
+    }
+}
+
+#[test]
+fn a_misspelt_field_is_refused_with_the_nearest_ones() {
+    for (field, near) in [
+        ("createdAt", "addedOn"),
+        ("updatedAt", "updatedOn"),
+        ("lastContactedAt", "lastContactedOn"),
+        ("emailAddresses", "email"),
+        ("phoneNumbers", "phone"),
+        ("tags", "tag"),
+        ("jobTitel", "jobTitle"),
+        ("qqqqqqqqqqqqqqqq", "hasPhoneNumber"),
+    ] {
+        let found = violations(
+            Script::new(),
+            "parties.filter",
+            &json!({"conditions": [{"field": field, "operator": "is", "value": "x"}]}),
+        );
+        assert_eq!(
+            (found[0].pointer.as_str(), found[0].rule.as_str()),
+            ("/conditions/0/field", "choice")
+        );
+        assert!(
+            found[0].message.contains(&format!("`{near}`"))
+                || found[0].message.contains(&format!(" {near},")),
+            "{}",
+            found[0].message
+        );
+    }
+}
+
+#[test]
+fn every_fault_is_told_with_its_pointer() {
+    let script = Script::new().on(
+        "GET",
+        DEFINITIONS,
+        200,
+        definitions(&[definition(46, "Region", "text")]),
+    );
+    let input = json!({
+        "conditions": [
+            {"field": "nam", "operator": "is", "value": "x"},
+            [{"field": "city", "operator": "is", "value": 5}, {"field": "custom:Regio", "operator": "is", "value": "x"}],
+            [],
+            {"field": "custom:99", "operator": "is", "value": "x"},
+        ],
+        "orderBy": [{"field": "name"}, {"field": "createdAt"}],
+    });
+    assert_eq!(
+        pointers(script, "parties.filter", &input),
+        [
+            ("/conditions/0/field".into(), "choice".into()),
+            ("/conditions/1/0/value".into(), "type".into()),
+            ("/conditions/1/1/field".into(), "not-found".into()),
+            ("/conditions/2".into(), "required".into()),
+            ("/conditions/3/field".into(), "not-found".into()),
+            ("/orderBy/1/field".into(), "choice".into()),
+        ]
+    );
+}
+
+#[test]
+fn a_custom_field_that_two_are_named_by_is_ambiguous() {
+    let known = definitions(&[
+        definition(46, "Region", "text"),
+        definition(47, "Region", "text"),
+    ]);
+    let script = Script::new().on("GET", DEFINITIONS, 200, known);
+    let (pointer, candidates) = ambiguity(
+        script,
+        "parties.filter",
+        &json!({"conditions": [{"field": "custom:Region", "operator": "is"}]}),
+    );
+    assert_eq!(
+        (pointer.as_str(), candidates.len()),
+        ("/conditions/0/field", 2)
+    );
+}
+
+#[test]
+fn an_empty_custom_name_is_refused() {
+    let found = refused(
+        &[definition(46, "Region", "text")],
+        json!([{"field": "custom:", "operator": "is", "value": "x"}]),
+    );
+    assert_eq!(found, [("/conditions/0/field".into(), "required".into())]);
+}
+
+#[test]
+fn a_group_that_capsule_refuses_is_invalid_input() {
+    let script = Script::new().on(
+        "POST",
+        FILTER,
+        422,
+        json!({"message": "Validation Failed", "errors": [{"message": "invalid field name"}]}),
+    );
+    let found = pointers(
+        script,
+        "parties.filter",
+        &json!({"conditions": [[{"field": "city", "operator": "is", "value": "Porto"}]]}),
+    );
+    assert_eq!(found, [(String::new(), "vendor".into())]);
+}
+
+#[test]
+fn a_cursor_of_another_filter_is_stale() {
+    let script = Script::new()
+        .on(
+            "POST",
+            "/api/v2/parties/filters/results?embed=meta&page=1&perPage=25",
+            200,
+            all(&[person(7, json!({}))]),
+        )
+        .with("x-pagination-has-more", "true");
+    let (output, _) = done(
+        script,
+        "parties.filter",
+        &json!({"limit": 1, "conditions": [{"field": "city", "operator": "is", "value": "Porto"}]}),
+    );
+    let other = json!({"limit": 1, "cursor": output["next"], "conditions": [{"field": "city", "operator": "is", "value": "Lisboa"}]});
+    assert_eq!(
+        fault(failed(Script::new(), "parties.filter", &other)).0,
+        "stale-cursor"
+    );
+}
