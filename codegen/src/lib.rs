@@ -56,6 +56,9 @@ impl Contract {
     /// Writes the JSON face.
     #[must_use]
     pub fn generate(&self, paths: &Paths) -> Generated {
-        Generated { contract: emit::contract(self, paths), exports: emit::exports(self, paths) }
+        Generated {
+            contract: emit::contract(self, paths),
+            exports: emit::exports(self, paths),
+        }
     }
 }
