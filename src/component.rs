@@ -47,7 +47,10 @@ impl operations::Guest for Component {
         run(async move |client| crate::actions::invoke(client, &id, &input).await)
     }
 
-    fn invoke_many(calls: Vec<operations::Call>, options: operations::ManyOptions) -> Result<Vec<operations::Outcome>, Error> {
+    fn invoke_many(
+        calls: Vec<operations::Call>,
+        options: operations::ManyOptions,
+    ) -> Result<Vec<operations::Outcome>, Error> {
         run(async move |client| crate::actions::invoke_many(client, calls, &options).await)
     }
 }
@@ -65,10 +68,15 @@ impl catalog::Guest for Component {
         Ok(crate::catalog::triggers())
     }
 
-    fn schemas(ids: Vec<String>, scope: catalog::SchemaScope) -> Result<Vec<catalog::SchemaPair>, Error> {
+    fn schemas(
+        ids: Vec<String>,
+        scope: catalog::SchemaScope,
+    ) -> Result<Vec<catalog::SchemaPair>, Error> {
         match scope {
             catalog::SchemaScope::General => crate::catalog::general_schemas(&ids),
-            catalog::SchemaScope::Account => run(async move |client| crate::catalog::account_schemas(client, &ids).await),
+            catalog::SchemaScope::Account => {
+                run(async move |client| crate::catalog::account_schemas(client, &ids).await)
+            }
         }
     }
 
@@ -78,11 +86,18 @@ impl catalog::Guest for Component {
 }
 
 impl triggers::Guest for Component {
-    fn handle_delivery(_delivery: triggers::Delivery, listeners: Vec<triggers::Listener>) -> Result<triggers::Reply, Error> {
+    fn handle_delivery(
+        _delivery: triggers::Delivery,
+        listeners: Vec<triggers::Listener>,
+    ) -> Result<triggers::Reply, Error> {
         crate::triggers::handle_delivery(&listeners)
     }
 
-    fn poll(listeners: Vec<triggers::Listener>, _start: triggers::Position, _limit: u32) -> Result<triggers::Batch, Error> {
+    fn poll(
+        listeners: Vec<triggers::Listener>,
+        _start: triggers::Position,
+        _limit: u32,
+    ) -> Result<triggers::Batch, Error> {
         crate::triggers::poll(&listeners)
     }
 
@@ -100,7 +115,10 @@ impl auth::Guest for Component {
         run(async move |client| crate::auth::authorize_url(client, &request))
     }
 
-    fn exchange_code(client: auth::Client, grant: auth::CodeGrant) -> Result<auth::TokenSet, Error> {
+    fn exchange_code(
+        client: auth::Client,
+        grant: auth::CodeGrant,
+    ) -> Result<auth::TokenSet, Error> {
         run(async move |capsule| crate::auth::exchange_code(capsule, &client, &grant).await)
     }
 

@@ -26,7 +26,16 @@ pub mod triggers;
 mod wasi_http;
 
 /// The types of the contract, as `wit-bindgen` makes them. `export!` is for wasm alone; the types compile everywhere.
-#[allow(missing_docs, unsafe_code, unreachable_pub, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#[allow(
+    missing_docs,
+    unsafe_code,
+    unreachable_pub,
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 pub mod bindings {
     #[cfg(feature = "typed")]
     wit_bindgen::generate!({

@@ -8,7 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use wasip2::clocks::monotonic_clock;
 use wasip2::http::outgoing_handler;
-use wasip2::http::types::{ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme};
+use wasip2::http::types::{
+    ErrorCode, Fields, IncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions,
+    Scheme,
+};
 use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
@@ -69,9 +72,13 @@ impl Transport for WasiHttp {
 async fn send(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, Lost> {
     let (head, body) = request.into_parts();
     // 1. The head.
-    let fields: Vec<(String, Vec<u8>)> =
-        head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
-    let fields = Fields::from_list(&fields).map_err(|_| Lost::NotSent("the host refused the headers".into()))?;
+    let fields: Vec<(String, Vec<u8>)> = head
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    let fields = Fields::from_list(&fields)
+        .map_err(|_| Lost::NotSent("the host refused the headers".into()))?;
     let outgoing = OutgoingRequest::new(fields);
     let method = match head.method {
         http::Method::POST => Method::Post,
@@ -79,9 +86,16 @@ async fn send(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>
         http::Method::DELETE => Method::Delete,
         _ => Method::Get,
     };
-    let scheme = if head.uri.scheme_str() == Some("http") { Scheme::Http } else { Scheme::Https };
+    let scheme = if head.uri.scheme_str() == Some("http") {
+        Scheme::Http
+    } else {
+        Scheme::Https
+    };
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
-    let target = head.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    let target = head
+        .uri
+        .path_and_query()
+        .map(http::uri::PathAndQuery::as_str);
     let set = outgoing
         .set_method(&method)
         .and_then(|()| outgoing.set_scheme(Some(&scheme)))
@@ -89,8 +103,11 @@ async fn send(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>
         .and_then(|()| outgoing.set_path_with_query(target));
     set.map_err(|()| Lost::NotSent("the host refused the address".into()))?;
     // 2. Hand it over, then write the body: the host may read while we write.
-    let sink = outgoing.body().map_err(|()| Lost::NotSent("the host gave no body".into()))?;
-    let answer = outgoing_handler::handle(outgoing, None::<RequestOptions>).map_err(|code| lost(&code))?;
+    let sink = outgoing
+        .body()
+        .map_err(|()| Lost::NotSent("the host gave no body".into()))?;
+    let answer =
+        outgoing_handler::handle(outgoing, None::<RequestOptions>).map_err(|code| lost(&code))?;
     let written = match sink.write() {
         Ok(stream) => write(stream, &body).await,
         Err(()) => Err(()),
@@ -114,7 +131,9 @@ async fn send(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>
     }
     // 4. The body.
     let body = read(&incoming, status).await?;
-    response.body(body).map_err(|_| Lost::NoAnswer("the answer's head can't be read".into()))
+    response
+        .body(body)
+        .map_err(|_| Lost::NoAnswer("the answer's head can't be read".into()))
 }
 
 async fn write(stream: OutputStream, mut rest: &[u8]) -> Result<(), ()> {
@@ -124,7 +143,8 @@ async fn write(stream: OutputStream, mut rest: &[u8]) -> Result<(), ()> {
             ready(stream.subscribe()).await;
             continue;
         }
-        let (now, later) = rest.split_at(rest.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+        let (now, later) =
+            rest.split_at(rest.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
         stream.write(now).map_err(|_| ())?;
         rest = later;
     }
@@ -132,8 +152,13 @@ async fn write(stream: OutputStream, mut rest: &[u8]) -> Result<(), ()> {
 }
 
 async fn read(incoming: &IncomingResponse, status: u16) -> Result<Vec<u8>, Lost> {
-    let cut = |why: &str| Lost::Cut { status, why: why.to_owned() };
-    let body = incoming.consume().map_err(|()| cut("the host gave no body"))?;
+    let cut = |why: &str| Lost::Cut {
+        status,
+        why: why.to_owned(),
+    };
+    let body = incoming
+        .consume()
+        .map_err(|()| cut("the host gave no body"))?;
     let stream: InputStream = body.stream().map_err(|()| cut("the host gave no stream"))?;
     let mut bytes = Vec::new();
     loop {
@@ -186,7 +211,9 @@ fn lost(code: &ErrorCode) -> Lost {
         | E::HttpRequestUriInvalid
         | E::HttpRequestUriTooLong
         | E::ConfigurationError => Lost::NotSent(why),
-        E::ConnectionReadTimeout | E::ConnectionWriteTimeout | E::HttpResponseTimeout => Lost::TimedOut(why),
+        E::ConnectionReadTimeout | E::ConnectionWriteTimeout | E::HttpResponseTimeout => {
+            Lost::TimedOut(why)
+        }
         _ => Lost::NoAnswer(why),
     }
 }
@@ -198,7 +225,9 @@ fn name(code: &ErrorCode) -> String {
         E::InternalError(Some(reason)) => return reason.clone(),
         E::HttpRequestDenied => "the request is not allowed",
         E::DestinationIpProhibited => "the address is not allowed",
-        E::DnsTimeout | E::DnsError(_) | E::DestinationNotFound => "the host name can't be resolved",
+        E::DnsTimeout | E::DnsError(_) | E::DestinationNotFound => {
+            "the host name can't be resolved"
+        }
         E::DestinationUnavailable | E::DestinationIpUnroutable => "the host is not reachable",
         E::ConnectionRefused => "the connection was refused",
         E::ConnectionLimitReached => "too many connections",

@@ -15,33 +15,90 @@ use support::{Canned, Held, connector, host, tenant};
 fn main() {
     let mut rows = vec![["measure".into(), "figure".into(), "to reach".into()]];
     let mut row = |measure: &str, figure: Option<String>, target: &str| {
-        rows.push([measure.into(), figure.unwrap_or_else(|| "not measured".into()), target.into()]);
+        rows.push([
+            measure.into(),
+            figure.unwrap_or_else(|| "not measured".into()),
+            target.into(),
+        ]);
     };
 
     let create = median("create/component");
-    row("people.create in a fresh sandbox", create.map(micros), "90 µs");
-    row("  the same core natively", median("create/native").map(micros), "");
+    row(
+        "people.create in a fresh sandbox",
+        create.map(micros),
+        "90 µs",
+    );
+    row(
+        "  the same core natively",
+        median("create/native").map(micros),
+        "",
+    );
     row("  how many times native", ratio("create"), "3");
-    row("load, compiled here", median("load/compiled_here").map(millis), "1 s");
-    row("load, precompiled", median("load/precompiled").map(millis), "2 ms");
-    row("10,000 parties in 100 pages", median("list_10000/component").map(millis), "");
-    row("  the same core natively", median("list_10000/native").map(millis), "");
+    row(
+        "load, compiled here",
+        median("load/compiled_here").map(millis),
+        "1 s",
+    );
+    row(
+        "load, precompiled",
+        median("load/precompiled").map(millis),
+        "2 ms",
+    );
+    row(
+        "10,000 parties in 100 pages",
+        median("list_10000/component").map(millis),
+        "",
+    );
+    row(
+        "  the same core natively",
+        median("list_10000/native").map(millis),
+        "",
+    );
     row("  how many times native", ratio("list_10000"), "1.5");
-    row("schemas of one operation", median("schema/component").map(micros), "");
+    row(
+        "schemas of one operation",
+        median("schema/component").map(micros),
+        "",
+    );
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    row("  guest memory at its peak, five pages a call", Some(mib(runtime.block_on(peak_of_lists()))), "4 MiB, flat");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    row(
+        "  guest memory at its peak, five pages a call",
+        Some(mib(runtime.block_on(peak_of_lists()))),
+        "4 MiB, flat",
+    );
     row("10,000 idle tenants", Some(mib(idle_tenants())), "32 MiB");
     for slots in [1_000, 10_000] {
-        let target = if slots == 1_000 { "64 KiB each" } else { "1 GiB in all" };
+        let target = if slots == 1_000 {
+            "64 KiB each"
+        } else {
+            "1 GiB in all"
+        };
         let (live, figure) = runtime.block_on(live_calls(slots));
         let each = format!("{}, {} KiB each", mib(figure), figure / live.max(1) / 1024);
-        row(&format!("{live} calls live at once on a held upstream"), Some(each), target);
+        row(
+            &format!("{live} calls live at once on a held upstream"),
+            Some(each),
+            target,
+        );
     }
 
-    let widths: [usize; 3] = std::array::from_fn(|column| rows.iter().map(|row: &[String; 3]| row[column].chars().count()).max().unwrap_or(0));
+    let widths: [usize; 3] = std::array::from_fn(|column| {
+        rows.iter()
+            .map(|row: &[String; 3]| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    });
     for (index, row) in rows.iter().enumerate() {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<_> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         println!("| {} |", cells.join(" | "));
         if index == 0 {
             println!("| {} |", widths.map(|width| "-".repeat(width)).join(" | "));
@@ -51,13 +108,25 @@ fn main() {
 
 /// Criterion's median of a bench in nanoseconds.
 fn median(bench: &str) -> Option<f64> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into(), std::path::PathBuf::from);
-    let text = std::fs::read(target.join("criterion").join(bench).join("new/estimates.json")).ok()?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into(),
+        std::path::PathBuf::from,
+    );
+    let text = std::fs::read(
+        target
+            .join("criterion")
+            .join(bench)
+            .join("new/estimates.json"),
+    )
+    .ok()?;
     serde_json::from_slice::<Value>(&text).ok()?["median"]["point_estimate"].as_f64()
 }
 
 fn ratio(group: &str) -> Option<String> {
-    Some(format!("{:.1}", median(&format!("{group}/component"))? / median(&format!("{group}/native"))?))
+    Some(format!(
+        "{:.1}",
+        median(&format!("{group}/component"))? / median(&format!("{group}/native"))?
+    ))
 }
 
 fn micros(nanos: f64) -> String {
@@ -75,8 +144,15 @@ fn mib(bytes: usize) -> String {
 /// Bytes of the process that are in memory.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap_or_default() * 1024
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap_or_default();
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse::<usize>()
+        .unwrap_or_default()
+        * 1024
 }
 
 /// The largest guest memory over all calls of a walk through 10,000 parties.
@@ -86,7 +162,14 @@ async fn peak_of_lists() -> usize {
     let tenant = tenant("peak", Canned::new(), 1);
     let (mut peak, mut cursor) = (0, Value::Null);
     loop {
-        let outcome = connector.call(&tenant).invoke("parties.list-all", json!({"limit": 500, "cursor": cursor}).to_string()).await.unwrap();
+        let outcome = connector
+            .call(&tenant)
+            .invoke(
+                "parties.list-all",
+                json!({"limit": 500, "cursor": cursor}).to_string(),
+            )
+            .await
+            .unwrap();
         peak = peak.max(outcome.report.peak_memory);
         cursor = serde_json::from_str::<Value>(&outcome.json).unwrap()["next"].take();
         if cursor.is_null() {
@@ -99,7 +182,9 @@ async fn peak_of_lists() -> usize {
 fn idle_tenants() -> usize {
     let upstream = Canned::new();
     let before = resident();
-    let tenants: Vec<_> = (0..10_000).map(|number| tenant(&format!("tenant-{number}"), upstream.clone(), 4)).collect();
+    let tenants: Vec<_> = (0..10_000)
+        .map(|number| tenant(&format!("tenant-{number}"), upstream.clone(), 4))
+        .collect();
     let grown = resident().saturating_sub(before);
     drop(tenants);
     grown
@@ -111,12 +196,20 @@ async fn live_calls(wanted: usize) -> (usize, usize) {
     let connector = Arc::new(connector(&host));
     let held = Held::default();
     let slots = host.slots();
-    let tenants: Vec<_> = (0..slots.div_ceil(100)).map(|number| Arc::new(tenant(&format!("live-{number}"), held.clone(), 100))).collect();
+    let tenants: Vec<_> = (0..slots.div_ceil(100))
+        .map(|number| Arc::new(tenant(&format!("live-{number}"), held.clone(), 100)))
+        .collect();
     let before = resident();
     let calls: Vec<_> = (0..slots)
         .map(|number| {
             let (connector, tenant) = (Arc::clone(&connector), Arc::clone(&tenants[number / 100]));
-            tokio::spawn(async move { connector.call(&tenant).invoke("parties.get", r#"{"id":1}"#).await.is_ok() })
+            tokio::spawn(async move {
+                connector
+                    .call(&tenant)
+                    .invoke("parties.get", r#"{"id":1}"#)
+                    .await
+                    .is_ok()
+            })
         })
         .collect();
     for _ in 0..600 {

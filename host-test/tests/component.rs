@@ -15,12 +15,20 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
 fn path(variable: &str, file: &str) -> PathBuf {
-    std::env::var_os(variable).map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target").join(file), PathBuf::from)
+    std::env::var_os(variable).map_or_else(
+        || {
+            PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+                .join("../target")
+                .join(file)
+        },
+        PathBuf::from,
+    )
 }
 
 fn bytes(variable: &str, file: &str) -> Vec<u8> {
     let path = path(variable, file);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
 }
 
 fn full() -> Vec<u8> {
@@ -41,7 +49,14 @@ fn face(bytes: &[u8]) -> (BTreeSet<String>, BTreeSet<String>) {
         Some((interface, _)) if interface.starts_with("wasi:") => interface.to_owned(),
         _ => name.to_owned(),
     };
-    (kind.imports(&engine).map(|(import, _)| name(import)).collect(), kind.exports(&engine).map(|(export, _)| name(export)).collect())
+    (
+        kind.imports(&engine)
+            .map(|(import, _)| name(import))
+            .collect(),
+        kind.exports(&engine)
+            .map(|(export, _)| name(export))
+            .collect(),
+    )
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -71,7 +86,11 @@ const NEUTRAL: &[&str] = &[
 fn the_full_component_imports_only_what_it_uses() {
     let (imports, exports) = face(&full());
     assert_eq!(imports, set(IMPORTS));
-    let typed = ["capsule:crm/organisations@0.1.0", "capsule:crm/parties@0.1.0", "capsule:crm/people@0.1.0"];
+    let typed = [
+        "capsule:crm/organisations@0.1.0",
+        "capsule:crm/parties@0.1.0",
+        "capsule:crm/people@0.1.0",
+    ];
     assert_eq!(exports, set(&[NEUTRAL, &typed].concat()));
 }
 
@@ -84,9 +103,17 @@ fn the_slim_component_exports_the_neutral_interfaces_alone() {
 
 /// The component over a fake account, and the fake.
 fn connected() -> (Host, Connector, Tenant, Fake) {
-    let host = Host::new(HostOptions { slots: 8, ..HostOptions::default() }).unwrap();
+    let host = Host::new(HostOptions {
+        slots: 8,
+        ..HostOptions::default()
+    })
+    .unwrap();
     let connector = host.load(&full()).unwrap();
-    let fake = Fake::new(FakeOptions { parties: 30, strict_auth: true, ..FakeOptions::default() });
+    let fake = Fake::new(FakeOptions {
+        parties: 30,
+        strict_auth: true,
+        ..FakeOptions::default()
+    });
     let tokens = fake.issue_token("rkaya", "read write");
     let origin = Origin::parse("https://api.capsulecrm.com").unwrap();
     let tenant = Tenant::builder("northwind")
@@ -98,7 +125,12 @@ fn connected() -> (Host, Connector, Tenant, Fake) {
     (host, connector, tenant, fake)
 }
 
-async fn call(connector: &Connector, tenant: &Tenant, id: &str, input: Value) -> Result<Value, CallError> {
+async fn call(
+    connector: &Connector,
+    tenant: &Tenant,
+    id: &str,
+    input: Value,
+) -> Result<Value, CallError> {
     let outcome = connector.call(tenant).invoke(id, input.to_string()).await?;
     Ok(serde_json::from_str(&outcome.json).unwrap())
 }
@@ -127,10 +159,24 @@ async fn a_person_is_created_read_changed_found_listed_and_deleted() {
     assert_eq!(created["phoneNumbers"].as_array().unwrap().len(), 2);
     assert_eq!(created["websites"].as_array().unwrap().len(), 2);
     assert_eq!(created["tags"].as_array().unwrap().len(), 2);
-    assert!(created["fields"].as_object().unwrap().values().any(|value| value == "A-77"), "{created}");
+    assert!(
+        created["fields"]
+            .as_object()
+            .unwrap()
+            .values()
+            .any(|value| value == "A-77"),
+        "{created}"
+    );
     assert_eq!(created["organisation"]["name"], "Lagoa Foods");
 
-    let read = call(&connector, &tenant, "parties.get", json!({"id": id, "embed": {"tags": true, "fields": true}})).await.unwrap();
+    let read = call(
+        &connector,
+        &tenant,
+        "parties.get",
+        json!({"id": id, "embed": {"tags": true, "fields": true}}),
+    )
+    .await
+    .unwrap();
     assert_eq!(read, created);
 
     let changed = call(
@@ -150,37 +196,90 @@ async fn a_person_is_created_read_changed_found_listed_and_deleted() {
     .unwrap();
     assert_eq!(changed["firstName"], "Inez");
     assert_eq!(changed["lastName"], "Duarte");
-    let addresses: Vec<_> = changed["emailAddresses"].as_array().unwrap().iter().map(|row| (row["address"].as_str(), row["type"].as_str())).collect();
+    let addresses: Vec<_> = changed["emailAddresses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["address"].as_str(), row["type"].as_str()))
+        .collect();
     assert_eq!(addresses, [(Some("INES@lagoa.example"), Some("Work"))]);
     assert_eq!(changed["phoneNumbers"].as_array().unwrap().len(), 1);
-    let tags: BTreeSet<_> = changed["tags"].as_array().unwrap().iter().filter_map(|tag| tag["name"].as_str()).collect();
+    let tags: BTreeSet<_> = changed["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|tag| tag["name"].as_str())
+        .collect();
     assert_eq!(tags, BTreeSet::from(["Made for this test", "VIP"]));
-    assert!(changed["fields"].as_object().unwrap().is_empty(), "{changed}");
+    assert!(
+        changed["fields"].as_object().unwrap().is_empty(),
+        "{changed}"
+    );
 
-    for by in [json!({"email": "ines@LAGOA.example"}), json!({"phone": "351-912-345-678"}), json!({"name": "inez duarte"})] {
-        let found = call(&connector, &tenant, "people.find", json!({ "by": by })).await.unwrap();
-        let ids: Vec<_> = found["items"].as_array().unwrap().iter().map(|party| party["id"].as_u64()).collect();
+    for by in [
+        json!({"email": "ines@LAGOA.example"}),
+        json!({"phone": "351-912-345-678"}),
+        json!({"name": "inez duarte"}),
+    ] {
+        let found = call(&connector, &tenant, "people.find", json!({ "by": by }))
+            .await
+            .unwrap();
+        let ids: Vec<_> = found["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|party| party["id"].as_u64())
+            .collect();
         assert_eq!(ids, [Some(id)], "{by}");
     }
 
-    let gone = call(&connector, &tenant, "parties.delete", json!({"id": id})).await.unwrap();
+    let gone = call(&connector, &tenant, "parties.delete", json!({"id": id}))
+        .await
+        .unwrap();
     assert_eq!(gone, json!({"id": id, "state": "deleted"}));
-    let again = call(&connector, &tenant, "parties.delete", json!({"id": id})).await.unwrap();
+    let again = call(&connector, &tenant, "parties.delete", json!({"id": id}))
+        .await
+        .unwrap();
     assert_eq!(again, json!({"id": id, "state": "alreadyGone"}));
-    let deleted = call(&connector, &tenant, "parties.list-deleted", json!({"since": "2020-01-01T00:00:00Z"})).await.unwrap();
-    assert!(deleted["items"].as_array().unwrap().iter().any(|row| row["id"] == id), "{deleted}");
+    let deleted = call(
+        &connector,
+        &tenant,
+        "parties.list-deleted",
+        json!({"since": "2020-01-01T00:00:00Z"}),
+    )
+    .await
+    .unwrap();
+    assert!(
+        deleted["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["id"] == id),
+        "{deleted}"
+    );
 }
 
 #[tokio::test]
 async fn an_upsert_creates_then_changes_then_leaves_alone() {
     let (_host, connector, tenant, fake) = connected();
     let before = fake.party_count();
-    let person = |job: &str| {
-        json!({"matchBy": ["email"], "person": {"lastName": "Kaya-Berg", "jobTitle": job, "emailAddresses": [{"address": "kb@berg.example"}], "tags": ["VIP"], "fields": {"External ID": "B-1"}}})
-    };
-    for (job, action) in [("Buyer", "created"), ("Buyer", "unchanged"), ("Head of buying", "updated"), ("Head of buying", "unchanged")] {
-        let outcome = call(&connector, &tenant, "people.upsert", person(job)).await.unwrap();
-        assert_eq!((outcome["action"].as_str(), outcome["party"]["jobTitle"].as_str()), (Some(action), Some(job)));
+    let person = |job: &str| json!({"matchBy": ["email"], "person": {"lastName": "Kaya-Berg", "jobTitle": job, "emailAddresses": [{"address": "kb@berg.example"}], "tags": ["VIP"], "fields": {"External ID": "B-1"}}});
+    for (job, action) in [
+        ("Buyer", "created"),
+        ("Buyer", "unchanged"),
+        ("Head of buying", "updated"),
+        ("Head of buying", "unchanged"),
+    ] {
+        let outcome = call(&connector, &tenant, "people.upsert", person(job))
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                outcome["action"].as_str(),
+                outcome["party"]["jobTitle"].as_str()
+            ),
+            (Some(action), Some(job))
+        );
     }
     assert_eq!(fake.party_count(), before + 1);
 }
@@ -194,13 +293,37 @@ async fn calls_side_by_side_overlap_and_answer_by_key() {
         .map(|number| Call {
             key: format!("row-{number}"),
             id: "people.create".into(),
-            input: if number == 7 { r#"{"lastNam":"x"}"#.into() } else { json!({"lastName": format!("Row {number}")}).to_string() },
+            input: if number == 7 {
+                r#"{"lastNam":"x"}"#.into()
+            } else {
+                json!({"lastName": format!("Row {number}")}).to_string()
+            },
         })
         .collect();
-    let options = ManyOptions { concurrency: 4, on_failure: OnFailure::KeepGoing, start_within_ms: None };
-    let outcomes = connector.call(&tenant).invoke_many(calls, options).await.unwrap().value;
-    assert_eq!(outcomes.iter().map(|outcome| outcome.key.clone()).collect::<Vec<_>>(), (0..20).map(|number| format!("row-{number}")).collect::<Vec<_>>());
-    let done = outcomes.iter().filter(|outcome| matches!(outcome.status, OutcomeStatus::Done(_))).count();
+    let options = ManyOptions {
+        concurrency: 4,
+        on_failure: OnFailure::KeepGoing,
+        start_within_ms: None,
+    };
+    let outcomes = connector
+        .call(&tenant)
+        .invoke_many(calls, options)
+        .await
+        .unwrap()
+        .value;
+    assert_eq!(
+        outcomes
+            .iter()
+            .map(|outcome| outcome.key.clone())
+            .collect::<Vec<_>>(),
+        (0..20)
+            .map(|number| format!("row-{number}"))
+            .collect::<Vec<_>>()
+    );
+    let done = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome.status, OutcomeStatus::Done(_)))
+        .count();
     assert_eq!((done, fake.party_count() - before), (19, 19));
 }
 
@@ -208,9 +331,19 @@ async fn calls_side_by_side_overlap_and_answer_by_key() {
 async fn a_form_gets_the_schemas_of_the_account_and_its_choices() {
     use capsule_host::runtime::catalog::{ChoicesRequest, SchemaScope};
     let (_host, connector, tenant, _fake) = connected();
-    let pairs = connector.call(&tenant).schemas(&["people.create".to_owned()], SchemaScope::Account).await.unwrap().value;
+    let pairs = connector
+        .call(&tenant)
+        .schemas(&["people.create".to_owned()], SchemaScope::Account)
+        .await
+        .unwrap()
+        .value;
     let input: Value = serde_json::from_str(&pairs[0].input).unwrap();
-    let titles: Vec<_> = input["properties"]["fields"]["properties"].as_object().unwrap().values().filter_map(|field| field["title"].as_str()).collect();
+    let titles: Vec<_> = input["properties"]["fields"]["properties"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(|field| field["title"].as_str())
+        .collect();
     assert!(titles.contains(&"External ID"), "{titles:?}");
     let request = ChoicesRequest {
         id: "people.create".into(),
@@ -221,25 +354,53 @@ async fn a_form_gets_the_schemas_of_the_account_and_its_choices() {
         cursor: None,
         limit: None,
     };
-    let page = connector.call(&tenant).choices(request).await.unwrap().value;
-    assert!(page.items.iter().any(|choice| choice.label.contains("Rana Kaya")), "{:?}", page.items);
+    let page = connector
+        .call(&tenant)
+        .choices(request)
+        .await
+        .unwrap()
+        .value;
+    assert!(
+        page.items
+            .iter()
+            .any(|choice| choice.label.contains("Rana Kaya")),
+        "{:?}",
+        page.items
+    );
 }
 
 #[tokio::test]
 async fn the_account_tells_who_is_connected() {
     let (_host, connector, tenant, _fake) = connected();
     let connection = connector.call(&tenant).check().await.unwrap().value;
-    assert!(connection.label.contains("Rana Kaya"), "{}", connection.label);
-    assert!(connection.web_url.is_some_and(|url| url.starts_with("https://")));
+    assert!(
+        connection.label.contains("Rana Kaya"),
+        "{}",
+        connection.label
+    );
+    assert!(
+        connection
+            .web_url
+            .is_some_and(|url| url.starts_with("https://"))
+    );
     assert_eq!(connection.quota.map(|quota| quota.limit), Some(4000));
 }
 
 #[tokio::test]
 async fn the_components_memory_never_holds_a_live_token() {
     let watch = MemoryWatch::new(64 << 20);
-    let host = Host::new(HostOptions { slots: 2, watch: Some(watch.clone()), ..HostOptions::default() }).unwrap();
+    let host = Host::new(HostOptions {
+        slots: 2,
+        watch: Some(watch.clone()),
+        ..HostOptions::default()
+    })
+    .unwrap();
     let connector = host.load(&full()).unwrap();
-    let fake = Fake::new(FakeOptions { parties: 5, strict_auth: true, ..FakeOptions::default() });
+    let fake = Fake::new(FakeOptions {
+        parties: 5,
+        strict_auth: true,
+        ..FakeOptions::default()
+    });
     let tokens = fake.issue_token("rkaya", "read write");
     let tenant = Tenant::builder("northwind")
         .access_token(Secret::from(tokens.access.as_str()))
@@ -247,18 +408,39 @@ async fn the_components_memory_never_holds_a_live_token() {
         .upstream(Arc::new(InProcess::new(fake.router())))
         .build()
         .unwrap();
-    call(&connector, &tenant, "people.create", json!({"lastName": "Marker-in-the-guest"})).await.unwrap();
-    assert!(watch.contains(b"Marker-in-the-guest"), "the watch sees the guest's memory");
+    call(
+        &connector,
+        &tenant,
+        "people.create",
+        json!({"lastName": "Marker-in-the-guest"}),
+    )
+    .await
+    .unwrap();
+    assert!(
+        watch.contains(b"Marker-in-the-guest"),
+        "the watch sees the guest's memory"
+    );
     assert!(!watch.contains(tokens.access.as_bytes()));
     assert!(!watch.contains(tokens.refresh.as_bytes()));
 }
 
 #[tokio::test]
 async fn metadata_needs_no_account() {
-    let host = Host::new(HostOptions { slots: 2, ..HostOptions::default() }).unwrap();
+    let host = Host::new(HostOptions {
+        slots: 2,
+        ..HostOptions::default()
+    })
+    .unwrap();
     let connector = host.load(&slim()).unwrap();
     let descriptor = connector.describe().await.unwrap();
-    assert_eq!((descriptor.id.as_str(), descriptor.version.as_str()), ("capsule-crm", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        (descriptor.id.as_str(), descriptor.version.as_str()),
+        ("capsule-crm", env!("CARGO_PKG_VERSION"))
+    );
     let operations = connector.operations().await.unwrap();
-    assert!(operations.iter().any(|operation| operation.id == "people.upsert" && operation.typed.is_none()));
+    assert!(
+        operations
+            .iter()
+            .any(|operation| operation.id == "people.upsert" && operation.typed.is_none())
+    );
 }

@@ -26,10 +26,19 @@ impl Answer {
         let body = if body.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&body)
-                .map_err(|error| malformed(call, status, format!("The answer is not JSON ({error}): {}", shown(&body))))?
+            serde_json::from_slice(&body).map_err(|error| {
+                malformed(
+                    call,
+                    status,
+                    format!("The answer is not JSON ({error}): {}", shown(&body)),
+                )
+            })?
         };
-        Ok(Self { status, headers: head.headers, body })
+        Ok(Self {
+            status,
+            headers: head.headers,
+            body,
+        })
     }
 
     /// What stands under the one key of the envelope.
@@ -39,7 +48,14 @@ impl Answer {
     pub fn take(&mut self, call: &Call, key: &str) -> Result<Value, Error> {
         match self.body.get_mut(key) {
             Some(value) if !value.is_null() => Ok(value.take()),
-            _ => Err(malformed(call, self.status, format!("The answer has no `{key}`: {}", shown(self.body.to_string().as_bytes())))),
+            _ => Err(malformed(
+                call,
+                self.status,
+                format!(
+                    "The answer has no `{key}`: {}",
+                    shown(self.body.to_string().as_bytes())
+                ),
+            )),
         }
     }
 
@@ -50,7 +66,14 @@ impl Answer {
     pub fn rows(&mut self, call: &Call, key: &str) -> Result<Vec<Value>, Error> {
         match self.take(call, key)? {
             Value::Array(rows) => Ok(rows),
-            other => Err(malformed(call, self.status, format!("`{key}` is not an array: {}", shown(other.to_string().as_bytes())))),
+            other => Err(malformed(
+                call,
+                self.status,
+                format!(
+                    "`{key}` is not an array: {}",
+                    shown(other.to_string().as_bytes())
+                ),
+            )),
         }
     }
 
@@ -70,6 +93,14 @@ pub(crate) fn record<T: Json>(call: &Call, status: u16, mut value: Value) -> Res
     if faults.is_empty() {
         return Ok(T::from_json(value));
     }
-    let told: Vec<_> = faults.iter().take(3).map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
-    Err(malformed(call, status, format!("The answer is of another shape: {}", told.join("; "))))
+    let told: Vec<_> = faults
+        .iter()
+        .take(3)
+        .map(|fault| format!("{}: {}", fault.pointer, fault.message))
+        .collect();
+    Err(malformed(
+        call,
+        status,
+        format!("The answer is of another shape: {}", told.join("; ")),
+    ))
 }

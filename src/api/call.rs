@@ -49,19 +49,28 @@ impl Call {
     /// A request that creates: not repeat-safe.
     #[must_use]
     pub fn create(segments: &[&str], body: Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::Post, segments, false) }
+        Self {
+            body: Some(body),
+            ..Self::new(Method::Post, segments, false)
+        }
     }
 
     /// A read that asks with a body.
     #[must_use]
     pub fn ask(segments: &[&str], body: Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::Post, segments, true) }
+        Self {
+            body: Some(body),
+            ..Self::new(Method::Post, segments, true)
+        }
     }
 
     /// A change of what is there.
     #[must_use]
     pub fn change(segments: &[&str], body: Value) -> Self {
-        Self { body: Some(body), ..Self::new(Method::Put, segments, true) }
+        Self {
+            body: Some(body),
+            ..Self::new(Method::Put, segments, true)
+        }
     }
 
     /// A deletion.
@@ -76,7 +85,13 @@ impl Call {
             path.push('/');
             encode(&mut path, segment);
         }
-        Self { method, path, query: Vec::new(), body: None, repeat_safe }
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            repeat_safe,
+        }
     }
 
     /// With a parameter.
@@ -89,7 +104,11 @@ impl Call {
     /// With `embed`, if there is anything to read along.
     #[must_use]
     pub fn embed(self, tokens: &[&str]) -> Self {
-        if tokens.is_empty() { self } else { self.with("embed", tokens.join(",")) }
+        if tokens.is_empty() {
+            self
+        } else {
+            self.with("embed", tokens.join(","))
+        }
     }
 
     /// Repeating the operation is safe, because it looks before it does.
@@ -126,7 +145,10 @@ fn encode(out: &mut String, text: &str) {
     let digit = |nibble: u8| char::from(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0'));
     let dots = !text.is_empty() && text.bytes().all(|byte| byte == b'.');
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b',') || (byte == b'.' && !dots) {
+        if byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'~' | b',')
+            || (byte == b'.' && !dots)
+        {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -197,8 +219,19 @@ mod tests {
 
     #[test]
     fn dots_do_not_climb_and_commas_stay() {
-        assert_eq!(Call::get(&["parties", ".."]).target(), "/api/v2/parties/%2E%2E");
-        assert_eq!(Call::get(&["parties", "1,2"]).embed(&["tags", "fields"]).target(), "/api/v2/parties/1,2?embed=tags,fields");
-        assert_eq!(Call::get(&["parties"]).embed(&[]).target(), "/api/v2/parties");
+        assert_eq!(
+            Call::get(&["parties", ".."]).target(),
+            "/api/v2/parties/%2E%2E"
+        );
+        assert_eq!(
+            Call::get(&["parties", "1,2"])
+                .embed(&["tags", "fields"])
+                .target(),
+            "/api/v2/parties/1,2?embed=tags,fields"
+        );
+        assert_eq!(
+            Call::get(&["parties"]).embed(&[]).target(),
+            "/api/v2/parties"
+        );
     }
 }

@@ -27,8 +27,16 @@ pub struct Settings {
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let token = if self.access_token.is_some() { "set" } else { "missing" };
-        f.debug_struct("Settings").field("access_token", &token).field("api_base", &self.api_base).field("web_url", &self.web_url).finish()
+        let token = if self.access_token.is_some() {
+            "set"
+        } else {
+            "missing"
+        };
+        f.debug_struct("Settings")
+            .field("access_token", &token)
+            .field("api_base", &self.api_base)
+            .field("web_url", &self.web_url)
+            .finish()
     }
 }
 
@@ -43,7 +51,11 @@ impl Client {
     /// A client over a transport.
     #[must_use]
     pub fn new(transport: impl Transport + 'static, settings: Settings) -> Self {
-        Self { transport: Box::new(transport), settings, directory: Directory::default() }
+        Self {
+            transport: Box::new(transport),
+            settings,
+            directory: Directory::default(),
+        }
     }
 
     /// Sends a call with the access token.
@@ -51,7 +63,12 @@ impl Client {
     /// # Errors
     /// Every case of the table in `error.rs`.
     pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
-        let Some(token) = self.settings.access_token.as_deref().filter(|token| !token.is_empty()) else {
+        let Some(token) = self
+            .settings
+            .access_token
+            .as_deref()
+            .filter(|token| !token.is_empty())
+        else {
             return Err(Error::Permanent(PermanentError::Unauthenticated(fault(
                 "No account is connected: the environment has no CAPSULE_ACCESS_TOKEN.",
             ))));
@@ -69,11 +86,15 @@ impl Client {
             }
         };
         if body.len() > MOST_BYTES {
-            return Err(Error::Permanent(PermanentError::TooLarge(fault("The input is larger than 1 MiB."))));
+            return Err(Error::Permanent(PermanentError::TooLarge(fault(
+                "The input is larger than 1 MiB.",
+            ))));
         }
         let request = builder.body(body).map_err(|_| {
             // A token that can't stand in a header: say so without showing it.
-            Error::Permanent(PermanentError::Unauthenticated(fault("CAPSULE_ACCESS_TOKEN holds characters that a header can't carry.")))
+            Error::Permanent(PermanentError::Unauthenticated(fault(
+                "CAPSULE_ACCESS_TOKEN holds characters that a header can't carry.",
+            )))
         })?;
         self.exchange(call, request).await
     }
@@ -82,44 +103,87 @@ impl Client {
     ///
     /// # Errors
     /// What [`send`](Self::send) gives; the caller maps refusals.
-    pub(crate) async fn send_form(&self, call: &Call, form: String) -> Result<http::Response<Vec<u8>>, Error> {
+    pub(crate) async fn send_form(
+        &self,
+        call: &Call,
+        form: String,
+    ) -> Result<http::Response<Vec<u8>>, Error> {
         let request = http::Request::builder()
             .method(http::Method::POST)
             .uri(self.uri(&call.path)?)
             .header(http::header::ACCEPT, "application/json")
-            .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(
+                http::header::CONTENT_TYPE,
+                "application/x-www-form-urlencoded",
+            )
             .body(form.into_bytes())
             .map_err(|_| invalid("", "type", "the request can't be built"))?;
-        self.transport.send(request).await.map_err(|lost| from_lost(call, lost))
+        self.transport
+            .send(request)
+            .await
+            .map_err(|lost| from_lost(call, lost))
     }
 
-    async fn exchange(&self, call: &Call, request: http::Request<Vec<u8>>) -> Result<Answer, Error> {
-        let response = self.transport.send(request).await.map_err(|lost| from_lost(call, lost))?;
+    async fn exchange(
+        &self,
+        call: &Call,
+        request: http::Request<Vec<u8>>,
+    ) -> Result<Answer, Error> {
+        let response = self
+            .transport
+            .send(request)
+            .await
+            .map_err(|lost| from_lost(call, lost))?;
         if response.status().is_success() {
             Answer::new(call, response)
         } else {
-            Err(from_status(call, response.status().as_u16(), response.headers(), response.body()))
+            Err(from_status(
+                call,
+                response.status().as_u16(),
+                response.headers(),
+                response.body(),
+            ))
         }
     }
 
     /// The address of a path under the base.
     fn uri(&self, target: &str) -> Result<http::Uri, Error> {
-        format!("{}{target}", self.base()?).parse().map_err(|_| bad_base())
+        format!("{}{target}", self.base()?)
+            .parse()
+            .map_err(|_| bad_base())
     }
 
     /// The base without a slash at its end.
     pub(crate) fn base(&self) -> Result<&str, Error> {
-        let Some(base) = self.settings.api_base.as_deref().filter(|base| !base.is_empty()) else { return Ok(API_BASE) };
+        let Some(base) = self
+            .settings
+            .api_base
+            .as_deref()
+            .filter(|base| !base.is_empty())
+        else {
+            return Ok(API_BASE);
+        };
         let base = base.trim_end_matches('/');
         let uri: http::Uri = base.parse().map_err(|_| bad_base())?;
         let known = matches!(uri.scheme_str(), Some("https" | "http"));
-        let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@')) && uri.query().is_none();
-        if known && plain { Ok(base) } else { Err(bad_base()) }
+        let plain = uri
+            .authority()
+            .is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.query().is_none();
+        if known && plain {
+            Ok(base)
+        } else {
+            Err(bad_base())
+        }
     }
 
     /// The account's address for people, if the environment names it.
     pub(crate) fn known_web_url(&self) -> Option<&str> {
-        self.settings.web_url.as_deref().map(|url| url.trim_end_matches('/')).filter(|url| !url.is_empty())
+        self.settings
+            .web_url
+            .as_deref()
+            .map(|url| url.trim_end_matches('/'))
+            .filter(|url| !url.is_empty())
     }
 
     /// Time since some fixed point, for deadlines.

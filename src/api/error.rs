@@ -28,7 +28,8 @@ use super::call::Call;
 use super::headers::{self as names, number};
 use super::transport::Lost;
 use crate::bindings::integration::connector::types::{
-    Ambiguity, Candidate, Error, Fault, PermanentError as P, RateLimit, TransientError as T, Violation,
+    Ambiguity, Candidate, Error, Fault, PermanentError as P, RateLimit, TransientError as T,
+    Violation,
 };
 use http::HeaderMap;
 use serde_json::Value;
@@ -41,13 +42,22 @@ const MOST_EXTRA: usize = 2048;
 /// A fault with a message alone.
 #[must_use]
 pub fn fault(message: impl Into<String>) -> Fault {
-    Fault { message: message.into(), status: None, request: None, extra: None }
+    Fault {
+        message: message.into(),
+        status: None,
+        request: None,
+        extra: None,
+    }
 }
 
 /// A violation.
 #[must_use]
 pub fn violation(pointer: impl Into<String>, rule: &str, message: impl Into<String>) -> Violation {
-    Violation { pointer: pointer.into(), message: message.into(), rule: rule.to_owned() }
+    Violation {
+        pointer: pointer.into(),
+        message: message.into(),
+        rule: rule.to_owned(),
+    }
 }
 
 /// `invalid-input` with one violation.
@@ -58,9 +68,22 @@ pub fn invalid(pointer: impl Into<String>, rule: &str, message: impl Into<String
 
 /// `ambiguous` at one place, with at most 20 candidates (id and label).
 #[must_use]
-pub fn ambiguous(pointer: impl Into<String>, candidates: impl IntoIterator<Item = (u64, String)>) -> Error {
-    let candidates = candidates.into_iter().take(20).map(|(id, label)| Candidate { id: id.to_string(), label }).collect();
-    Error::Permanent(P::Ambiguous(vec![Ambiguity { pointer: pointer.into(), candidates }]))
+pub fn ambiguous(
+    pointer: impl Into<String>,
+    candidates: impl IntoIterator<Item = (u64, String)>,
+) -> Error {
+    let candidates = candidates
+        .into_iter()
+        .take(20)
+        .map(|(id, label)| Candidate {
+            id: id.to_string(),
+            label,
+        })
+        .collect();
+    Error::Permanent(P::Ambiguous(vec![Ambiguity {
+        pointer: pointer.into(),
+        candidates,
+    }]))
 }
 
 /// `unsupported`.
@@ -102,7 +125,10 @@ pub fn stale_cursor(message: impl Into<String>) -> Error {
 /// `incomplete`: what was done before the call stopped, and why it stopped.
 #[must_use]
 pub fn incomplete(message: impl Into<String>, extra: &Value) -> Error {
-    Error::Permanent(P::Incomplete(Fault { extra: Some(extra.to_string()), ..fault(message) }))
+    Error::Permanent(P::Incomplete(Fault {
+        extra: Some(extra.to_string()),
+        ..fault(message)
+    }))
 }
 
 /// Whether Capsule does not have the record, or does not show it.
@@ -115,7 +141,12 @@ pub fn is_not_found(error: &Error) -> bool {
 /// `outcome-unknown`: something was changed, and nothing tells what.
 #[must_use]
 pub fn malformed(call: &Call, status: u16, message: impl Into<String>) -> Error {
-    let fault = Fault { message: message.into(), status: Some(status), request: Some(call.label()), extra: None };
+    let fault = Fault {
+        message: message.into(),
+        status: Some(status),
+        request: Some(call.label()),
+        extra: None,
+    };
     if (200..300).contains(&status) && !call.repeat_safe {
         Error::Permanent(P::OutcomeUnknown(fault))
     } else {
@@ -125,29 +156,62 @@ pub fn malformed(call: &Call, status: u16, message: impl Into<String>) -> Error 
 
 /// No whole answer came.
 pub(crate) fn from_lost(call: &Call, lost: Lost) -> Error {
-    let told = |message: String, status: Option<u16>| Fault { message, status, request: Some(call.label()), extra: None };
+    let told = |message: String, status: Option<u16>| Fault {
+        message,
+        status,
+        request: Some(call.label()),
+        extra: None,
+    };
     let unknown = |fault: Fault| {
-        let message = format!("{} It may have been carried out: look before you repeat it.", fault.message);
+        let message = format!(
+            "{} It may have been carried out: look before you repeat it.",
+            fault.message
+        );
         Error::Permanent(P::OutcomeUnknown(Fault { message, ..fault }))
     };
     match lost {
-        Lost::Denied(why) => Error::Permanent(P::Forbidden(told(format!("The host did not let the request out: {why}"), None))),
-        Lost::NotSent(why) => Error::Transient(T::Unavailable(told(format!("Capsule can't be reached: {why}."), None))),
+        Lost::Denied(why) => Error::Permanent(P::Forbidden(told(
+            format!("The host did not let the request out: {why}"),
+            None,
+        ))),
+        Lost::NotSent(why) => Error::Transient(T::Unavailable(told(
+            format!("Capsule can't be reached: {why}."),
+            None,
+        ))),
         Lost::NoAnswer(why) => {
             let fault = told(format!("No answer came: {why}."), None);
-            if call.repeat_safe { Error::Transient(T::Unavailable(fault)) } else { unknown(fault) }
+            if call.repeat_safe {
+                Error::Transient(T::Unavailable(fault))
+            } else {
+                unknown(fault)
+            }
         }
         Lost::TimedOut(why) => {
             let fault = told(format!("No answer came in time: {why}."), None);
-            if call.repeat_safe { Error::Transient(T::TimedOut(fault)) } else { unknown(fault) }
+            if call.repeat_safe {
+                Error::Transient(T::TimedOut(fault))
+            } else {
+                unknown(fault)
+            }
         }
         Lost::Cut { status, why } => {
             let fault = told(format!("The answer was cut off: {why}."), Some(status));
-            if call.repeat_safe { Error::Transient(T::Unavailable(fault)) } else { unknown(fault) }
+            if call.repeat_safe {
+                Error::Transient(T::Unavailable(fault))
+            } else {
+                unknown(fault)
+            }
         }
         Lost::TooLarge { status } => {
-            let fault = told("The answer is larger than 8 MiB. Ask for less at a time.".into(), Some(status));
-            if call.repeat_safe { Error::Permanent(P::TooLarge(fault)) } else { unknown(fault) }
+            let fault = told(
+                "The answer is larger than 8 MiB. Ask for less at a time.".into(),
+                Some(status),
+            );
+            if call.repeat_safe {
+                Error::Permanent(P::TooLarge(fault))
+            } else {
+                unknown(fault)
+            }
         }
     }
 }
@@ -155,8 +219,14 @@ pub(crate) fn from_lost(call: &Call, lost: Lost) -> Error {
 /// A status that is not a success.
 pub(crate) fn from_status(call: &Call, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
-    let message = parsed.as_ref().and_then(vendor_message).unwrap_or_else(|| shown(body));
-    let extra = parsed.as_ref().map(Value::to_string).filter(|text| text.len() <= MOST_EXTRA);
+    let message = parsed
+        .as_ref()
+        .and_then(vendor_message)
+        .unwrap_or_else(|| shown(body));
+    let extra = parsed
+        .as_ref()
+        .map(Value::to_string)
+        .filter(|text| text.len() <= MOST_EXTRA);
     let fault = |hint: &str| Fault {
         message: match (message.is_empty(), hint.is_empty()) {
             (true, true) => format!("Capsule answered {status}."),
@@ -169,10 +239,20 @@ pub(crate) fn from_status(call: &Call, status: u16, headers: &HeaderMap, body: &
         extra: extra.clone(),
     };
     match status {
-        400 | 422 => Error::Permanent(P::InvalidInput(violations(parsed.as_ref(), &message, status))),
-        401 => Error::Permanent(P::Unauthenticated(fault("Refresh the token once and call again, or connect anew."))),
-        402 => Error::Permanent(P::QuotaExhausted(fault("The account's plan does not include this."))),
-        403 => Error::Permanent(P::Forbidden(fault("The token's scope or the user's role does not allow this."))),
+        400 | 422 => Error::Permanent(P::InvalidInput(violations(
+            parsed.as_ref(),
+            &message,
+            status,
+        ))),
+        401 => Error::Permanent(P::Unauthenticated(fault(
+            "Refresh the token once and call again, or connect anew.",
+        ))),
+        402 => Error::Permanent(P::QuotaExhausted(fault(
+            "The account's plan does not include this.",
+        ))),
+        403 => Error::Permanent(P::Forbidden(fault(
+            "The token's scope or the user's role does not allow this.",
+        ))),
         404 | 410 => Error::Permanent(P::NotFound(fault(""))),
         405 | 501 => Error::Permanent(P::Unsupported(fault("Capsule does not offer this."))),
         408 => Error::Transient(T::TimedOut(fault(""))),
@@ -180,21 +260,34 @@ pub(crate) fn from_status(call: &Call, status: u16, headers: &HeaderMap, body: &
         413 => Error::Permanent(P::TooLarge(fault(""))),
         429 => Error::Transient(T::RateLimited(rate_limit(headers))),
         500.. if call.repeat_safe => Error::Transient(T::Unavailable(fault("Try again later."))),
-        500.. => Error::Permanent(P::OutcomeUnknown(fault("It may have been carried out: look before you repeat it."))),
-        _ => Error::Permanent(P::MalformedResponse(fault("This is not an answer of the API."))),
+        500.. => Error::Permanent(P::OutcomeUnknown(fault(
+            "It may have been carried out: look before you repeat it.",
+        ))),
+        _ => Error::Permanent(P::MalformedResponse(fault(
+            "This is not an answer of the API.",
+        ))),
     }
 }
 
 /// The sentence in an error body: `message`, on 429 `error`, and in OAuth's form `error_description` beside `error` (API reference 1.4,
 /// 2.10, 2.11).
 pub(crate) fn vendor_message(body: &Value) -> Option<String> {
-    ["message", "error_description", "error"].iter().find_map(|key| body.get(key)?.as_str()).map(ToOwned::to_owned)
+    ["message", "error_description", "error"]
+        .iter()
+        .find_map(|key| body.get(key)?.as_str())
+        .map(ToOwned::to_owned)
 }
 
 /// Every error of a validation body, with its resource and its field.
 fn violations(body: Option<&Value>, message: &str, status: u16) -> Vec<Violation> {
     let mut found: Vec<Violation> = Vec::new();
-    for error in body.and_then(|body| body.get("errors")).and_then(Value::as_array).into_iter().flatten().take(100) {
+    for error in body
+        .and_then(|body| body.get("errors"))
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .take(100)
+    {
         let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
         let (resource, field) = (text("resource"), text("field"));
         let place = match (resource.is_empty(), field.is_empty()) {
@@ -203,10 +296,18 @@ fn violations(body: Option<&Value>, message: &str, status: u16) -> Vec<Violation
             (false, true) => format!("{resource}: "),
             (true, true) => String::new(),
         };
-        found.push(violation(vendor_pointer(resource, field), "vendor", format!("{place}{}", text("message"))));
+        found.push(violation(
+            vendor_pointer(resource, field),
+            "vendor",
+            format!("{place}{}", text("message")),
+        ));
     }
     if found.is_empty() {
-        let told = if message.is_empty() { format!("Capsule answered {status} without a reason") } else { message.to_owned() };
+        let told = if message.is_empty() {
+            format!("Capsule answered {status} without a reason")
+        } else {
+            message.to_owned()
+        };
         found.push(violation("", "vendor", told));
     }
     found
@@ -230,35 +331,59 @@ fn vendor_pointer(resource: &str, field: &str) -> String {
 /// How long to wait: until the reset by Capsule's own clock, or what `Retry-After` says. Capsule sends no `Retry-After` (API reference
 /// 2.10); a gateway before it may.
 fn rate_limit(headers: &HeaderMap) -> RateLimit {
-    let retry_after = number(headers, &names::RETRY_AFTER).map(|seconds| seconds.saturating_mul(1000));
-    let until_reset = number(headers, &names::RATE_LIMIT_RESET).zip(date(headers)).map(|(reset, now)| {
-        // The window may end within the second that `Date` names: never say zero, which means unknown.
-        reset.saturating_sub(now).saturating_mul(1000).max(1000)
-    });
+    let retry_after =
+        number(headers, &names::RETRY_AFTER).map(|seconds| seconds.saturating_mul(1000));
+    let until_reset = number(headers, &names::RATE_LIMIT_RESET)
+        .zip(date(headers))
+        .map(|(reset, now)| {
+            // The window may end within the second that `Date` names: never say zero, which means unknown.
+            reset.saturating_sub(now).saturating_mul(1000).max(1000)
+        });
     RateLimit {
         retry_after_ms: retry_after.or(until_reset).unwrap_or(0),
         limit: number(headers, &names::RATE_LIMIT).and_then(|number| u32::try_from(number).ok()),
-        remaining: number(headers, &names::RATE_LIMIT_REMAINING).and_then(|number| u32::try_from(number).ok()),
+        remaining: number(headers, &names::RATE_LIMIT_REMAINING)
+            .and_then(|number| u32::try_from(number).ok()),
     }
 }
 
 /// Capsule's clock: seconds since 1970 of the `Date` header (RFC 9110, the fixed form).
 pub(crate) fn date(headers: &HeaderMap) -> Option<u64> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let text = headers.get(&names::DATE)?.to_str().ok()?;
     let parts: Vec<&str> = text.split_whitespace().collect();
-    let [_, day, month, year, clock, "GMT"] = parts.as_slice() else { return None };
+    let [_, day, month, year, clock, "GMT"] = parts.as_slice() else {
+        return None;
+    };
     let day: u64 = day.parse().ok().filter(|day| (1..=31).contains(day))?;
     let month = MONTHS.iter().position(|name| name == month)? as u64 + 1;
-    let year: u64 = year.parse().ok().filter(|year| (1970..=9999).contains(year))?;
-    let clock: Vec<u64> = clock.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let [hours, minutes, seconds] = clock.as_slice() else { return None };
+    let year: u64 = year
+        .parse()
+        .ok()
+        .filter(|year| (1970..=9999).contains(year))?;
+    let clock: Vec<u64> = clock
+        .split(':')
+        .map(|part| part.parse().ok())
+        .collect::<Option<_>>()?;
+    let [hours, minutes, seconds] = clock.as_slice() else {
+        return None;
+    };
     if *hours > 23 || *minutes > 59 || *seconds > 60 {
         return None;
     }
     // Days since 1970 of the civil calendar, counted from March so that the leap day comes last.
-    let (shifted_year, shifted_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100 + shifted_year / 400 + (153 * shifted_month + 2) / 5 + day - 1;
+    let (shifted_year, shifted_month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100
+        + shifted_year / 400
+        + (153 * shifted_month + 2) / 5
+        + day
+        - 1;
     Some((days - 719_468) * 86_400 + hours * 3_600 + minutes * 60 + seconds)
 }
 
@@ -272,14 +397,31 @@ pub(crate) fn date_time(seconds: u64) -> Option<String> {
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
-    let (month, turn) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let (month, turn) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
     let year = era * 400 + year + turn;
-    (year <= 9999).then(|| format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", clock / 3_600, clock / 60 % 60, clock % 60))
+    (year <= 9999).then(|| {
+        format!(
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+            clock / 3_600,
+            clock / 60 % 60,
+            clock % 60
+        )
+    })
 }
 
 /// The beginning of a body, for people.
 pub(crate) fn shown(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).chars().take(SHOWN).map(|letter| if letter.is_control() { ' ' } else { letter }).collect::<String>().trim().to_owned()
+    String::from_utf8_lossy(body)
+        .chars()
+        .take(SHOWN)
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -288,7 +430,10 @@ mod tests {
     use serde_json::json;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
     fn case(error: &Error) -> &'static str {
@@ -336,8 +481,16 @@ mod tests {
             (501, "unsupported", "unsupported"),
             (503, "unavailable", "outcome-unknown"),
         ] {
-            assert_eq!(case(&from_status(&read, status, &HeaderMap::new(), b"")), of_read, "{status} of a read");
-            assert_eq!(case(&from_status(&create, status, &HeaderMap::new(), b"")), of_create, "{status} of a create");
+            assert_eq!(
+                case(&from_status(&read, status, &HeaderMap::new(), b"")),
+                of_read,
+                "{status} of a read"
+            );
+            assert_eq!(
+                case(&from_status(&create, status, &HeaderMap::new(), b"")),
+                of_create,
+                "{status} of a create"
+            );
         }
     }
 
@@ -347,21 +500,55 @@ mod tests {
         let create = Call::create(&["parties"], json!({}));
         for (lost, of_read, of_create) in [
             (Lost::Denied("no grant".into()), "forbidden", "forbidden"),
-            (Lost::NotSent("refused".into()), "unavailable", "unavailable"),
-            (Lost::NoAnswer("reset".into()), "unavailable", "outcome-unknown"),
-            (Lost::TimedOut("30 s".into()), "timed-out", "outcome-unknown"),
-            (Lost::Cut { status: 201, why: "reset".into() }, "unavailable", "outcome-unknown"),
-            (Lost::TooLarge { status: 200 }, "too-large", "outcome-unknown"),
+            (
+                Lost::NotSent("refused".into()),
+                "unavailable",
+                "unavailable",
+            ),
+            (
+                Lost::NoAnswer("reset".into()),
+                "unavailable",
+                "outcome-unknown",
+            ),
+            (
+                Lost::TimedOut("30 s".into()),
+                "timed-out",
+                "outcome-unknown",
+            ),
+            (
+                Lost::Cut {
+                    status: 201,
+                    why: "reset".into(),
+                },
+                "unavailable",
+                "outcome-unknown",
+            ),
+            (
+                Lost::TooLarge { status: 200 },
+                "too-large",
+                "outcome-unknown",
+            ),
         ] {
-            assert_eq!(case(&from_lost(&read, lost.clone())), of_read, "{lost:?} of a read");
-            assert_eq!(case(&from_lost(&create, lost.clone())), of_create, "{lost:?} of a create");
+            assert_eq!(
+                case(&from_lost(&read, lost.clone())),
+                of_read,
+                "{lost:?} of a read"
+            );
+            assert_eq!(
+                case(&from_lost(&create, lost.clone())),
+                of_create,
+                "{lost:?} of a create"
+            );
         }
     }
 
     #[test]
     fn a_401_is_understood_in_either_body_form() {
         let call = Call::get(&["site"]);
-        for body in [json!({"message": "token expired"}), json!({"error": "invalid_token", "error_description": "token expired"})] {
+        for body in [
+            json!({"message": "token expired"}),
+            json!({"error": "invalid_token", "error_description": "token expired"}),
+        ] {
             match from_status(&call, 401, &HeaderMap::new(), body.to_string().as_bytes()) {
                 Error::Permanent(P::Unauthenticated(fault)) => {
                     assert!(fault.message.contains("token expired"), "{}", fault.message);
@@ -379,9 +566,17 @@ mod tests {
             {"message": "name is required", "resource": "party", "field": "name"},
             {"message": "since is required"},
         ]});
-        match from_status(&Call::create(&["parties"], json!({})), 422, &HeaderMap::new(), body.to_string().as_bytes()) {
+        match from_status(
+            &Call::create(&["parties"], json!({})),
+            422,
+            &HeaderMap::new(),
+            body.to_string().as_bytes(),
+        ) {
             Error::Permanent(P::InvalidInput(violations)) => {
-                let told: Vec<_> = violations.iter().map(|v| (v.pointer.as_str(), v.message.as_str())).collect();
+                let told: Vec<_> = violations
+                    .iter()
+                    .map(|v| (v.pointer.as_str(), v.message.as_str()))
+                    .collect();
                 assert_eq!(
                     told,
                     [
@@ -403,9 +598,17 @@ mod tests {
             ("x-ratelimit-reset", "1772000000"),
             ("date", "Wed, 25 Feb 2026 06:12:50 GMT"),
         ]);
-        match from_status(&Call::get(&["site"]), 429, &headers, br#"{"error":"rate limit reached"}"#) {
+        match from_status(
+            &Call::get(&["site"]),
+            429,
+            &headers,
+            br#"{"error":"rate limit reached"}"#,
+        ) {
             Error::Transient(T::RateLimited(limit)) => {
-                assert_eq!((limit.retry_after_ms, limit.limit, limit.remaining), (30_000, Some(4000), Some(0)));
+                assert_eq!(
+                    (limit.retry_after_ms, limit.limit, limit.remaining),
+                    (30_000, Some(4000), Some(0))
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -449,10 +652,19 @@ mod tests {
     #[test]
     fn an_error_shows_the_beginning_of_what_came() {
         let page = "<html>".to_owned() + &"x".repeat(1000);
-        match from_status(&Call::get(&["site"]), 502, &HeaderMap::new(), page.as_bytes()) {
+        match from_status(
+            &Call::get(&["site"]),
+            502,
+            &HeaderMap::new(),
+            page.as_bytes(),
+        ) {
             Error::Transient(T::Unavailable(fault)) => {
                 assert_eq!(fault.status, Some(502));
-                assert!(fault.message.contains("<html>xx") && fault.message.len() < 300, "{}", fault.message);
+                assert!(
+                    fault.message.contains("<html>xx") && fault.message.len() < 300,
+                    "{}",
+                    fault.message
+                );
             }
             other => panic!("{other:?}"),
         }

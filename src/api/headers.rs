@@ -8,12 +8,21 @@ pub(crate) const LINK: HeaderName = http::header::LINK;
 pub(crate) const RETRY_AFTER: HeaderName = http::header::RETRY_AFTER;
 pub(crate) const HAS_MORE: HeaderName = HeaderName::from_static("x-pagination-has-more");
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-pub(crate) const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+pub(crate) const RATE_LIMIT_REMAINING: HeaderName =
+    HeaderName::from_static("x-ratelimit-remaining");
 pub(crate) const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// All of them.
 #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
-pub(crate) const KEPT: [HeaderName; 7] = [DATE, LINK, RETRY_AFTER, HAS_MORE, RATE_LIMIT, RATE_LIMIT_REMAINING, RATE_LIMIT_RESET];
+pub(crate) const KEPT: [HeaderName; 7] = [
+    DATE,
+    LINK,
+    RETRY_AFTER,
+    HAS_MORE,
+    RATE_LIMIT,
+    RATE_LIMIT_REMAINING,
+    RATE_LIMIT_RESET,
+];
 
 /// The whole number that a header holds.
 pub(crate) fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {

@@ -15,14 +15,15 @@ pub(crate) mod script;
 mod transport;
 
 pub use answer::Answer;
+pub(crate) use answer::record;
+pub(crate) use call::form;
 pub use call::{Call, Method};
 pub use client::{API_BASE, Client, Settings};
 pub use error::{
-    ambiguous, conflict, fault, forbidden, incomplete, invalid, is_not_found, malformed, not_found, stale_cursor, too_large, unsupported, violation,
+    ambiguous, conflict, fault, forbidden, incomplete, invalid, is_not_found, malformed, not_found,
+    stale_cursor, too_large, unsupported, violation,
 };
+pub(crate) use error::{date_time, from_status, shown};
 pub use once::Once;
 pub use page::{Page, Span};
-pub(crate) use answer::record;
-pub(crate) use call::form;
-pub(crate) use error::{date_time, from_status, shown};
 pub use transport::{Lost, Sending, Transport};

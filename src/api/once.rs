@@ -19,7 +19,9 @@ enum State<T> {
 
 impl<T> Default for Once<T> {
     fn default() -> Self {
-        Self { state: RefCell::new(State::Empty) }
+        Self {
+            state: RefCell::new(State::Empty),
+        }
     }
 }
 
@@ -123,6 +125,9 @@ mod tests {
             assert!(dropped.as_mut().poll(&mut context).is_pending());
         }
         let mut last = Box::pin(once.get(async || Ok::<_, &str>(2)));
-        assert_eq!(last.as_mut().poll(&mut context), Poll::Ready(Ok(Rc::new(2))));
+        assert_eq!(
+            last.as_mut().poll(&mut context),
+            Poll::Ready(Ok(Rc::new(2)))
+        );
     }
 }

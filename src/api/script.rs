@@ -74,20 +74,43 @@ impl Script {
 
     /// Then comes a request, which is answered with JSON; null is an empty body. The target is path and query.
     pub(crate) fn on(self, method: &str, target: &str, status: u16, body: Value) -> Self {
-        let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let bytes = if body.is_null() {
+            Vec::new()
+        } else {
+            body.to_string().into_bytes()
+        };
         self.raw(method, target, status, bytes)
     }
 
     /// Then comes a request, which is answered with these bytes.
-    pub(crate) fn raw(mut self, method: &str, target: &str, status: u16, body: impl Into<Vec<u8>>) -> Self {
-        let reply = http::Response::builder().status(status).body(body.into()).unwrap();
-        self.scenes.push_back(Scene { method: method.into(), target: target.into(), reply: Ok(reply), takes: Duration::ZERO });
+    pub(crate) fn raw(
+        mut self,
+        method: &str,
+        target: &str,
+        status: u16,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        let reply = http::Response::builder()
+            .status(status)
+            .body(body.into())
+            .unwrap();
+        self.scenes.push_back(Scene {
+            method: method.into(),
+            target: target.into(),
+            reply: Ok(reply),
+            takes: Duration::ZERO,
+        });
         self
     }
 
     /// Then comes a request that gets no whole answer.
     pub(crate) fn lost(mut self, method: &str, target: &str, lost: Lost) -> Self {
-        self.scenes.push_back(Scene { method: method.into(), target: target.into(), reply: Err(lost), takes: Duration::ZERO });
+        self.scenes.push_back(Scene {
+            method: method.into(),
+            target: target.into(),
+            reply: Err(lost),
+            takes: Duration::ZERO,
+        });
         self
     }
 
@@ -106,13 +129,20 @@ impl Script {
 
     /// A client that plays the script with [`TOKEN`] and nothing else set.
     pub(crate) fn client(self) -> (Client, Log) {
-        self.client_with(Settings { access_token: Some(TOKEN.into()), ..Settings::default() })
+        self.client_with(Settings {
+            access_token: Some(TOKEN.into()),
+            ..Settings::default()
+        })
     }
 
     /// A client that plays the script with these settings.
     pub(crate) fn client_with(self, settings: Settings) -> (Client, Log) {
         let log = Log::default();
-        let player = Player { scenes: RefCell::new(self.scenes), log: log.clone(), now: Cell::default() };
+        let player = Player {
+            scenes: RefCell::new(self.scenes),
+            log: log.clone(),
+            now: Cell::default(),
+        };
         (Client::new(player, settings), log)
     }
 }
@@ -127,10 +157,23 @@ impl Transport for Player {
     fn send(&self, request: http::Request<Vec<u8>>) -> Sending<'_> {
         let (head, body) = request.into_parts();
         let line = format!("{} {}", head.method, head.uri);
-        let target = head.uri.path_and_query().map_or("", |target| target.as_str());
-        let Some(scene) = self.scenes.borrow_mut().pop_front() else { panic!("after the end of the script came {line}") };
-        assert_eq!((head.method.as_str(), target), (scene.method.as_str(), scene.target.as_str()), "the next request of the script");
-        self.log.0.borrow_mut().push(Sent { line, headers: head.headers, body });
+        let target = head
+            .uri
+            .path_and_query()
+            .map_or("", |target| target.as_str());
+        let Some(scene) = self.scenes.borrow_mut().pop_front() else {
+            panic!("after the end of the script came {line}")
+        };
+        assert_eq!(
+            (head.method.as_str(), target),
+            (scene.method.as_str(), scene.target.as_str()),
+            "the next request of the script"
+        );
+        self.log.0.borrow_mut().push(Sent {
+            line,
+            headers: head.headers,
+            body,
+        });
         self.now.set(self.now.get() + scene.takes);
         Box::pin(std::future::ready(scene.reply))
     }
@@ -143,8 +186,16 @@ impl Transport for Player {
 impl Drop for Player {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let left: Vec<_> = self.scenes.borrow().iter().map(|scene| format!("{} {}", scene.method, scene.target)).collect();
-            assert!(left.is_empty(), "the script was not played to its end: {left:?}");
+            let left: Vec<_> = self
+                .scenes
+                .borrow()
+                .iter()
+                .map(|scene| format!("{} {}", scene.method, scene.target))
+                .collect();
+            assert!(
+                left.is_empty(),
+                "the script was not played to its end: {left:?}"
+            );
         }
     }
 }
@@ -169,28 +220,36 @@ mod tests {
 
     #[test]
     fn a_script_answers_in_order_and_its_clock_goes_on() {
-        let script = Script::new().on("GET", "/api/v2/site", 200, json!({"site": {}})).takes(Duration::from_secs(2)).lost(
-            "GET",
-            "/api/v2/users",
-            Lost::NoAnswer("reset".into()),
-        );
+        let script = Script::new()
+            .on("GET", "/api/v2/site", 200, json!({"site": {}}))
+            .takes(Duration::from_secs(2))
+            .lost("GET", "/api/v2/users", Lost::NoAnswer("reset".into()));
         let (client, log) = script.client();
         assert!(block_on(client.send(&Call::get(&["site"]))).is_ok());
         assert_eq!(client.elapsed(), Duration::from_secs(2));
         assert!(block_on(client.send(&Call::get(&["users"]))).is_err());
-        assert_eq!(log.sent(1).line, "GET https://api.capsulecrm.com/api/v2/users");
+        assert_eq!(
+            log.sent(1).line,
+            "GET https://api.capsulecrm.com/api/v2/users"
+        );
     }
 
     #[test]
     #[should_panic(expected = "the next request of the script")]
     fn another_request_than_the_next_one_fails_the_test() {
-        let (client, _) = Script::new().on("GET", "/api/v2/site", 200, Value::Null).client();
+        let (client, _) = Script::new()
+            .on("GET", "/api/v2/site", 200, Value::Null)
+            .client();
         let _ = block_on(client.send(&Call::get(&["users"])));
     }
 
     #[test]
     #[should_panic(expected = "not played to its end")]
     fn a_request_that_never_comes_fails_the_test() {
-        drop(Script::new().on("GET", "/api/v2/site", 200, Value::Null).client());
+        drop(
+            Script::new()
+                .on("GET", "/api/v2/site", 200, Value::Null)
+                .client(),
+        );
     }
 }

@@ -8,7 +8,9 @@
 use super::offers::{Ask, KINDS, Offer, Offered};
 use super::{known, way_out};
 use crate::api::{Client, invalid, stale_cursor, unsupported, violation};
-use crate::bindings::exports::integration::connector::catalog::{Choice, ChoicePage, ChoicesRequest};
+use crate::bindings::exports::integration::connector::catalog::{
+    Choice, ChoicePage, ChoicesRequest,
+};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::contract::{Choices, Hints, Operation, Shape, brief, fingerprint, nearest};
 use crate::model::same;
@@ -30,22 +32,37 @@ pub async fn choices(client: &Client, request: ChoicesRequest) -> Result<ChoiceP
     let (input, values) = parsed(&request)?;
     let Some(kind) = KINDS.iter().find(|kind| kind.name == found.choices.kind) else {
         // Every kind that the contract names has its row: a test holds it.
-        return Err(unsupported(format!("There are no choices of the kind `{}`.", found.choices.kind)));
+        return Err(unsupported(format!(
+            "There are no choices of the kind `{}`.",
+            found.choices.kind
+        )));
     };
     let after = found.choices.after.map(|after| found.beside(after));
     let ask = Ask {
         operation,
-        query: request.query.as_deref().map(str::trim).filter(|query| !query.is_empty()),
+        query: request
+            .query
+            .as_deref()
+            .map(str::trim)
+            .filter(|query| !query.is_empty()),
         after_value: after.as_deref().and_then(|steps| value_at(&input, steps)),
-        after_pointer: after.as_deref().map(|steps| format!("/input{}", joined(steps))),
+        after_pointer: after
+            .as_deref()
+            .map(|steps| format!("/input{}", joined(steps))),
         values: &values,
         keys: found.keys,
         limit: request.limit.unwrap_or(LIMIT),
         cursor: request.cursor.as_ref(),
     };
     match (kind.serve)(client, &ask).await? {
-        Offer::Page(items, next) => Ok(ChoicePage { items: items.into_iter().map(choice).collect(), next }),
-        Offer::Whole(all) if !values.is_empty() => Ok(ChoicePage { items: labels(&all, &values, found.digits_are_id), next: None }),
+        Offer::Page(items, next) => Ok(ChoicePage {
+            items: items.into_iter().map(choice).collect(),
+            next,
+        }),
+        Offer::Whole(all) if !values.is_empty() => Ok(ChoicePage {
+            items: labels(&all, &values, found.digits_are_id),
+            next: None,
+        }),
         Offer::Whole(all) => cut(all, &ask, &request.pointer),
     }
 }
@@ -55,20 +72,45 @@ fn parsed(request: &ChoicesRequest) -> Result<(Value, Vec<Value>), Error> {
     let mut faults = Vec::new();
     let mut parse = |text: &str, pointer: String| {
         serde_json::from_str(text).unwrap_or_else(|error| {
-            faults.push(violation(pointer, "type", format!("this is not JSON: {error}")));
+            faults.push(violation(
+                pointer,
+                "type",
+                format!("this is not JSON: {error}"),
+            ));
             Value::Null
         })
     };
-    let input = if request.input.trim().is_empty() { Value::Null } else { parse(&request.input, "/input".into()) };
+    let input = if request.input.trim().is_empty() {
+        Value::Null
+    } else {
+        parse(&request.input, "/input".into())
+    };
     let asked = request.values.iter().take(MOST as usize).enumerate();
-    let values: Vec<Value> = asked.map(|(index, text)| parse(text, format!("/values/{index}"))).collect();
+    let values: Vec<Value> = asked
+        .map(|(index, text)| parse(text, format!("/values/{index}")))
+        .collect();
     if request.values.len() > MOST as usize {
-        faults.push(violation("/values", "range", format!("at most {MOST} values at a time")));
+        faults.push(violation(
+            "/values",
+            "range",
+            format!("at most {MOST} values at a time"),
+        ));
     }
-    if request.limit.is_some_and(|limit| !(1..=MOST).contains(&limit)) {
-        faults.push(violation("/limit", "range", format!("1 to {MOST} are expected")));
+    if request
+        .limit
+        .is_some_and(|limit| !(1..=MOST).contains(&limit))
+    {
+        faults.push(violation(
+            "/limit",
+            "range",
+            format!("1 to {MOST} are expected"),
+        ));
     }
-    if faults.is_empty() { Ok((input, values)) } else { Err(Error::Permanent(PermanentError::InvalidInput(faults))) }
+    if faults.is_empty() {
+        Ok((input, values))
+    } else {
+        Err(Error::Permanent(PermanentError::InvalidInput(faults)))
+    }
 }
 
 // ---- pages ----
@@ -87,11 +129,23 @@ fn choice(offered: Offered) -> Choice {
 /// The labels of stored values, as they were stored; what is not there any more is left out. A text that is a name is recognised by the
 /// label.
 fn labels(all: &[Offered], values: &[Value], digits_are_id: bool) -> Vec<Choice> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), ToOwned::to_owned)
+    };
     let stored = |value: &Value| {
-        let by_value = all.iter().find(|one| one.value == *value || (digits_are_id && text(&one.value) == text(value)));
-        let by_label = || all.iter().find(|one| value.as_str().is_some_and(|name| same(name, &one.label)));
-        Some(choice(Offered { value: value.clone(), ..by_value.or_else(by_label)?.clone() }))
+        let by_value = all
+            .iter()
+            .find(|one| one.value == *value || (digits_are_id && text(&one.value) == text(value)));
+        let by_label = || {
+            all.iter()
+                .find(|one| value.as_str().is_some_and(|name| same(name, &one.label)))
+        };
+        Some(choice(Offered {
+            value: value.clone(),
+            ..by_value.or_else(by_label)?.clone()
+        }))
     };
     values.iter().filter_map(stored).collect()
 }
@@ -99,25 +153,46 @@ fn labels(all: &[Offered], values: &[Value], digits_are_id: bool) -> Vec<Choice>
 /// The part of a whole list that is asked for.
 fn cut(all: Vec<Offered>, ask: &Ask<'_>, pointer: &str) -> Result<ChoicePage, Error> {
     let query = ask.query.map(str::to_lowercase);
-    let mut items: Vec<Offered> =
-        all.into_iter().filter(|one| query.as_ref().is_none_or(|query| one.label.to_lowercase().contains(query.as_str()))).collect();
+    let mut items: Vec<Offered> = all
+        .into_iter()
+        .filter(|one| {
+            query
+                .as_ref()
+                .is_none_or(|query| one.label.to_lowercase().contains(query.as_str()))
+        })
+        .collect();
     let after = ask.after_value.map(Value::to_string).unwrap_or_default();
-    let print = fingerprint(format!("{}\n{pointer}\n{after}\n{}", ask.operation.id, query.unwrap_or_default()).as_bytes());
+    let print = fingerprint(
+        format!(
+            "{}\n{pointer}\n{after}\n{}",
+            ask.operation.id,
+            query.unwrap_or_default()
+        )
+        .as_bytes(),
+    );
     let start = ask.cursor.map_or(Ok(0), |cursor| position(cursor, print))?;
     let rest = items.split_off(start.min(items.len()));
     let limit = ask.limit as usize;
     let next = (rest.len() > limit).then(|| format!("1.{print:016x}.{}", start + limit));
-    Ok(ChoicePage { items: rest.into_iter().take(limit).map(choice).collect(), next })
+    Ok(ChoicePage {
+        items: rest.into_iter().take(limit).map(choice).collect(),
+        next,
+    })
 }
 
 /// What a cursor holds: `1.FINGERPRINT.POSITION`.
 fn position(cursor: &str, print: u64) -> Result<usize, Error> {
-    let bad = || stale_cursor("The cursor is damaged, or of another version. Start again without it.");
+    let bad =
+        || stale_cursor("The cursor is damaged, or of another version. Start again without it.");
     let parts: Vec<&str> = cursor.split('.').take(4).collect();
-    let ["1", given, position] = parts.as_slice() else { return Err(bad()) };
+    let ["1", given, position] = parts.as_slice() else {
+        return Err(bad());
+    };
     let position: u32 = position.parse().map_err(|_| bad())?;
     if u64::from_str_radix(given, 16) != Ok(print) {
-        return Err(stale_cursor("The cursor is of another field or of another query. Start again without it."));
+        return Err(stale_cursor(
+            "The cursor is of another field or of another query. Start again without it.",
+        ));
     }
     Ok(position as usize)
 }
@@ -139,7 +214,12 @@ struct Found {
 impl Found {
     /// The steps to a field of the same record.
     fn beside(&self, field: &str) -> Vec<String> {
-        self.steps.iter().take(self.record).cloned().chain([field.to_owned()]).collect()
+        self.steps
+            .iter()
+            .take(self.record)
+            .cloned()
+            .chain([field.to_owned()])
+            .collect()
     }
 }
 
@@ -149,14 +229,37 @@ fn field(operation: &Operation, pointer: &str) -> Result<Found, Error> {
         let message = "a JSON Pointer is expected, such as `/owner` or `/addresses/-/country`";
         invalid("/pointer", "format", message)
     })?;
-    find(&operation.input, &Hints::NONE, &steps, 0, 0).map(|found| Found { steps: steps.clone(), ..found }).ok_or_else(|| {
-        let mut known = Vec::new();
-        every(&operation.input, &Hints::NONE, &mut String::new(), &mut known);
-        let near = nearest(pointer, known.iter().map(String::as_str), 3);
-        let some: Vec<_> = known.iter().take(10).map(|pointer| format!("`{pointer}`")).collect();
-        let otherwise = if some.is_empty() { "No field of it has.".to_owned() } else { format!("These have: {}.", some.join(", ")) };
-        unsupported(format!("`{}` of {} has no choices. {}", brief(pointer), operation.id, way_out(&near, &otherwise)))
-    })
+    find(&operation.input, &Hints::NONE, &steps, 0, 0)
+        .map(|found| Found {
+            steps: steps.clone(),
+            ..found
+        })
+        .ok_or_else(|| {
+            let mut known = Vec::new();
+            every(
+                &operation.input,
+                &Hints::NONE,
+                &mut String::new(),
+                &mut known,
+            );
+            let near = nearest(pointer, known.iter().map(String::as_str), 3);
+            let some: Vec<_> = known
+                .iter()
+                .take(10)
+                .map(|pointer| format!("`{pointer}`"))
+                .collect();
+            let otherwise = if some.is_empty() {
+                "No field of it has.".to_owned()
+            } else {
+                format!("These have: {}.", some.join(", "))
+            };
+            unsupported(format!(
+                "`{}` of {} has no choices. {}",
+                brief(pointer),
+                operation.id,
+                way_out(&near, &otherwise)
+            ))
+        })
 }
 
 /// The steps of a JSON Pointer (RFC 6901); none if it is not one.
@@ -164,7 +267,11 @@ fn steps(pointer: &str) -> Option<Vec<String>> {
     if pointer.is_empty() {
         return Some(Vec::new());
     }
-    pointer.strip_prefix('/')?.split('/').map(unescaped).collect()
+    pointer
+        .strip_prefix('/')?
+        .split('/')
+        .map(unescaped)
+        .collect()
 }
 
 fn unescaped(step: &str) -> Option<String> {
@@ -174,7 +281,10 @@ fn unescaped(step: &str) -> Option<String> {
 }
 
 fn joined(steps: &[String]) -> String {
-    steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect()
+    steps
+        .iter()
+        .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
+        .collect()
 }
 
 fn is_position(step: &str) -> bool {
@@ -185,7 +295,13 @@ fn is_position(step: &str) -> bool {
 fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize) -> Option<Found> {
     let found = |hints: &Hints, keys: bool| {
         let choices = hints.choices?;
-        Some(Found { choices, keys, digits_are_id: keys || hints.digits_are_id, steps: Vec::new(), record })
+        Some(Found {
+            choices,
+            keys,
+            digits_are_id: keys || hints.digits_are_id,
+            steps: Vec::new(),
+            record,
+        })
     };
     let step = steps.get(at);
     match (shape, step) {
@@ -199,14 +315,18 @@ fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize
             find(&value.shape, &value.hints, steps, at + 1, record)
         }
         (_, None) => found(hints, false),
-        (Shape::List(item), Some(step)) if is_position(step) => find(item, hints, steps, at + 1, record),
+        (Shape::List(item), Some(step)) if is_position(step) => {
+            find(item, hints, steps, at + 1, record)
+        }
         (Shape::Record(fields), Some(step)) => {
             let field = fields.fields.iter().find(|field| field.json == step)?;
             find(&field.shape, &field.hints, steps, at + 1, at)
         }
-        (Shape::Variant(variant), Some(_)) if variant.bare => {
-            variant.cases.iter().filter_map(|case| case.shape.as_ref()).find_map(|shape| find(shape, hints, steps, at, record))
-        }
+        (Shape::Variant(variant), Some(_)) if variant.bare => variant
+            .cases
+            .iter()
+            .filter_map(|case| case.shape.as_ref())
+            .find_map(|shape| find(shape, hints, steps, at, record)),
         (Shape::Variant(variant), Some(step)) => {
             let case = variant.cases.iter().find(|case| case.json == step)?;
             find(case.shape.as_ref()?, &case.hints, steps, at + 1, record)
@@ -227,7 +347,11 @@ fn every(shape: &Shape, hints: &Hints, pointer: &mut String, known: &mut Vec<Str
     match shape {
         Shape::Option(inner) | Shape::Change(inner) => every(inner, hints, pointer, known),
         Shape::Map(map) => {
-            if map.fields.first().is_some_and(|key| key.hints.choices.is_some()) {
+            if map
+                .fields
+                .first()
+                .is_some_and(|key| key.hints.choices.is_some())
+            {
                 known.push(pointer.clone());
             }
         }
@@ -235,16 +359,24 @@ fn every(shape: &Shape, hints: &Hints, pointer: &mut String, known: &mut Vec<Str
         Shape::List(item) => below("-", pointer, |pointer| every(item, hints, pointer, known)),
         Shape::Record(record) => {
             for field in record.fields {
-                below(field.json, pointer, |pointer| every(&field.shape, &field.hints, pointer, known));
+                below(field.json, pointer, |pointer| {
+                    every(&field.shape, &field.hints, pointer, known)
+                });
             }
         }
         Shape::Variant(variant) if variant.bare && hints.choices.is_none() => {
-            variant.cases.iter().filter_map(|case| case.shape.as_ref()).for_each(|shape| every(shape, hints, pointer, known));
+            variant
+                .cases
+                .iter()
+                .filter_map(|case| case.shape.as_ref())
+                .for_each(|shape| every(shape, hints, pointer, known));
         }
         Shape::Variant(variant) if !variant.bare => {
             for case in variant.cases {
                 if let Some(shape) = &case.shape {
-                    below(case.json, pointer, |pointer| every(shape, &case.hints, pointer, known));
+                    below(case.json, pointer, |pointer| {
+                        every(shape, &case.hints, pointer, known)
+                    });
                 }
             }
         }
@@ -273,7 +405,15 @@ mod tests {
     use serde_json::json;
 
     fn request(id: &str, pointer: &str) -> ChoicesRequest {
-        ChoicesRequest { id: id.into(), pointer: pointer.into(), query: None, input: String::new(), values: Vec::new(), cursor: None, limit: None }
+        ChoicesRequest {
+            id: id.into(),
+            pointer: pointer.into(),
+            query: None,
+            input: String::new(),
+            values: Vec::new(),
+            cursor: None,
+            limit: None,
+        }
     }
 
     fn ask(script: Script, request: ChoicesRequest) -> (Result<ChoicePage, Error>, Log) {
@@ -285,27 +425,49 @@ mod tests {
     /// Value and label of what is offered.
     fn offered(script: Script, request: ChoicesRequest) -> Vec<(Value, String)> {
         let page = ask(script, request).0.unwrap();
-        page.items.into_iter().map(|one| (serde_json::from_str(&one.value).unwrap(), one.label)).collect()
+        page.items
+            .into_iter()
+            .map(|one| (serde_json::from_str(&one.value).unwrap(), one.label))
+            .collect()
     }
 
     fn pairs(all: &[(Value, &str)]) -> Vec<(Value, String)> {
-        all.iter().map(|(value, label)| (value.clone(), (*label).to_owned())).collect()
+        all.iter()
+            .map(|(value, label)| (value.clone(), (*label).to_owned()))
+            .collect()
     }
 
     fn list(path: &str, key: &str, rows: Value) -> Script {
-        Script::new().on("GET", &format!("/api/v2/{path}?page=1&perPage=100"), 200, json!({ key: rows }))
+        Script::new().on(
+            "GET",
+            &format!("/api/v2/{path}?page=1&perPage=100"),
+            200,
+            json!({ key: rows }),
+        )
     }
 
     fn titles() -> Script {
-        list("titles", "personTitles", json!([{"id": 1, "title": "Dame"}, {"id": 2, "title": "Dr"}, {"id": 3, "title": "Drs"}]))
+        list(
+            "titles",
+            "personTitles",
+            json!([{"id": 1, "title": "Dame"}, {"id": 2, "title": "Dr"}, {"id": 3, "title": "Drs"}]),
+        )
     }
 
     fn users() -> Script {
-        list("users", "users", json!([{"id": 7, "username": "ines", "name": "Ines Lagoa"}, {"id": 8, "username": "bo"}]))
+        list(
+            "users",
+            "users",
+            json!([{"id": 7, "username": "ines", "name": "Ines Lagoa"}, {"id": 8, "username": "bo"}]),
+        )
     }
 
     fn tags() -> Script {
-        list("parties/tags", "tags", json!([{"id": 3, "name": "VIP"}, {"id": 4, "name": "Lead", "dataTag": true}]))
+        list(
+            "parties/tags",
+            "tags",
+            json!([{"id": 3, "name": "VIP"}, {"id": 4, "name": "Lead", "dataTag": true}]),
+        )
     }
 
     fn definitions() -> Script {
@@ -327,13 +489,19 @@ mod tests {
 
     fn faults(error: Error) -> Vec<(String, String)> {
         match error {
-            Error::Permanent(PermanentError::InvalidInput(faults)) => faults.into_iter().map(|fault| (fault.pointer, fault.rule)).collect(),
+            Error::Permanent(PermanentError::InvalidInput(faults)) => faults
+                .into_iter()
+                .map(|fault| (fault.pointer, fault.rule))
+                .collect(),
             other => panic!("{other:?}"),
         }
     }
 
     fn is_stale<T: std::fmt::Debug>(result: Result<T, Error>) -> bool {
-        matches!(result, Err(Error::Permanent(PermanentError::StaleCursor(_))))
+        matches!(
+            result,
+            Err(Error::Permanent(PermanentError::StaleCursor(_)))
+        )
     }
 
     #[test]
@@ -341,14 +509,29 @@ mod tests {
         let mut asked = std::collections::BTreeSet::new();
         for operation in OPERATIONS {
             let mut pointers = Vec::new();
-            every(&operation.input, &Hints::NONE, &mut String::new(), &mut pointers);
+            every(
+                &operation.input,
+                &Hints::NONE,
+                &mut String::new(),
+                &mut pointers,
+            );
             for pointer in pointers {
-                let found = field(operation, &pointer).unwrap_or_else(|error| panic!("{} {pointer}: {error:?}", operation.id));
-                assert!(KINDS.iter().any(|kind| kind.name == found.choices.kind), "{} {pointer}: {}", operation.id, found.choices.kind);
+                let found = field(operation, &pointer)
+                    .unwrap_or_else(|error| panic!("{} {pointer}: {error:?}", operation.id));
+                assert!(
+                    KINDS.iter().any(|kind| kind.name == found.choices.kind),
+                    "{} {pointer}: {}",
+                    operation.id,
+                    found.choices.kind
+                );
                 asked.insert(found.choices.kind);
             }
         }
-        assert_eq!(asked, KINDS.iter().map(|kind| kind.name).collect(), "a kind is served that nobody asks for");
+        assert_eq!(
+            asked,
+            KINDS.iter().map(|kind| kind.name).collect(),
+            "a kind is served that nobody asks for"
+        );
     }
 
     #[test]
@@ -363,15 +546,35 @@ mod tests {
             ("people.create", "/fields/-", "party-field", true),
             ("people.update", "/owner", "user", false),
             ("people.update", "/tags/replace/-", "party-tag", false),
-            ("people.upsert", "/person/organisation", "organisation", false),
+            (
+                "people.upsert",
+                "/person/organisation",
+                "organisation",
+                false,
+            ),
             ("people.upsert", "/matchBy/-/field", "party-field", false),
             ("people.find", "/by/field/definition", "party-field", false),
-            ("parties.filter", "/conditions/-/field", "party-filter-field", false),
-            ("parties.filter", "/conditions/0/1/operator", "party-filter-operator", false),
+            (
+                "parties.filter",
+                "/conditions/-/field",
+                "party-filter-field",
+                false,
+            ),
+            (
+                "parties.filter",
+                "/conditions/0/1/operator",
+                "party-filter-operator",
+                false,
+            ),
             ("parties.list-people", "/id", "organisation", false),
         ] {
-            let found = field(known(id).unwrap(), pointer).unwrap_or_else(|error| panic!("{id} {pointer}: {error:?}"));
-            assert_eq!((found.choices.kind, found.keys), (kind, keys), "{id} {pointer}");
+            let found = field(known(id).unwrap(), pointer)
+                .unwrap_or_else(|error| panic!("{id} {pointer}: {error:?}"));
+            assert_eq!(
+                (found.choices.kind, found.keys),
+                (kind, keys),
+                "{id} {pointer}"
+            );
         }
     }
 
@@ -386,38 +589,102 @@ mod tests {
             ("/tags/first", "`/tags/-`"),
             ("/fields/46", "`/fields`"),
         ] {
-            let message = unsupported_message(ask(Script::new(), request("people.create", pointer)).0.unwrap_err());
+            let message = unsupported_message(
+                ask(Script::new(), request("people.create", pointer))
+                    .0
+                    .unwrap_err(),
+            );
             assert!(message.contains(told), "{pointer}: {message}");
         }
-        let message = unsupported_message(ask(Script::new(), request("parties.get", "/id")).0.unwrap_err());
+        let message = unsupported_message(
+            ask(Script::new(), request("parties.get", "/id"))
+                .0
+                .unwrap_err(),
+        );
         assert!(message.ends_with("No field of it has."), "{message}");
-        let message = unsupported_message(ask(Script::new(), request("people.crate", "/owner")).0.unwrap_err());
+        let message = unsupported_message(
+            ask(Script::new(), request("people.crate", "/owner"))
+                .0
+                .unwrap_err(),
+        );
         assert!(message.contains("`people.create`"), "{message}");
     }
 
     #[test]
     fn what_is_no_json_no_pointer_or_out_of_bounds_is_told_before_anything_is_sent() {
         for pointer in ["owner", "/a~2b", "/~"] {
-            assert_eq!(faults(ask(Script::new(), request("people.create", pointer)).0.unwrap_err()), [("/pointer".into(), "format".into())]);
+            assert_eq!(
+                faults(
+                    ask(Script::new(), request("people.create", pointer))
+                        .0
+                        .unwrap_err()
+                ),
+                [("/pointer".into(), "format".into())]
+            );
         }
-        let bad = ChoicesRequest { input: "{".into(), values: vec!["1".into(), "x".into()], limit: Some(0), ..request("people.create", "/owner") };
+        let bad = ChoicesRequest {
+            input: "{".into(),
+            values: vec!["1".into(), "x".into()],
+            limit: Some(0),
+            ..request("people.create", "/owner")
+        };
         let told = faults(ask(Script::new(), bad).0.unwrap_err());
-        assert_eq!(told, [("/input".into(), "type".into()), ("/values/1".into(), "type".into()), ("/limit".into(), "range".into())]);
-        let many = ChoicesRequest { values: vec!["1".into(); 101], limit: Some(101), ..request("people.create", "/owner") };
+        assert_eq!(
+            told,
+            [
+                ("/input".into(), "type".into()),
+                ("/values/1".into(), "type".into()),
+                ("/limit".into(), "range".into())
+            ]
+        );
+        let many = ChoicesRequest {
+            values: vec!["1".into(); 101],
+            limit: Some(101),
+            ..request("people.create", "/owner")
+        };
         let told = faults(ask(Script::new(), many).0.unwrap_err());
-        assert_eq!(told, [("/values".into(), "range".into()), ("/limit".into(), "range".into())]);
+        assert_eq!(
+            told,
+            [
+                ("/values".into(), "range".into()),
+                ("/limit".into(), "range".into())
+            ]
+        );
     }
 
     #[test]
     fn records_are_offered_by_id_and_texts_as_texts() {
-        assert_eq!(offered(users(), request("people.create", "/owner")), pairs(&[(json!(7), "Ines Lagoa"), (json!(8), "bo")]));
-        assert_eq!(offered(tags(), request("people.create", "/tags/-")), pairs(&[(json!(3), "VIP"), (json!(4), "Lead")]));
+        assert_eq!(
+            offered(users(), request("people.create", "/owner")),
+            pairs(&[(json!(7), "Ines Lagoa"), (json!(8), "bo")])
+        );
+        assert_eq!(
+            offered(tags(), request("people.create", "/tags/-")),
+            pairs(&[(json!(3), "VIP"), (json!(4), "Lead")])
+        );
         let teams = list("teams", "teams", json!([{"id": 5, "name": "North"}]));
-        assert_eq!(offered(teams, request("people.create", "/team")), pairs(&[(json!(5), "North")]));
-        let titled = pairs(&[(json!("Dame"), "Dame"), (json!("Dr"), "Dr"), (json!("Drs"), "Drs")]);
-        assert_eq!(offered(titles(), request("people.update", "/title")), titled);
-        let countries = list("countries", "countries", json!([{"alpha2Code": "PT", "name": "Portugal"}]));
-        assert_eq!(offered(countries, request("people.create", "/addresses/-/country")), pairs(&[(json!("Portugal"), "Portugal")]));
+        assert_eq!(
+            offered(teams, request("people.create", "/team")),
+            pairs(&[(json!(5), "North")])
+        );
+        let titled = pairs(&[
+            (json!("Dame"), "Dame"),
+            (json!("Dr"), "Dr"),
+            (json!("Drs"), "Drs"),
+        ]);
+        assert_eq!(
+            offered(titles(), request("people.update", "/title")),
+            titled
+        );
+        let countries = list(
+            "countries",
+            "countries",
+            json!([{"alpha2Code": "PT", "name": "Portugal"}]),
+        );
+        assert_eq!(
+            offered(countries, request("people.create", "/addresses/-/country")),
+            pairs(&[(json!("Portugal"), "Portugal")])
+        );
     }
 
     #[test]
@@ -425,35 +692,82 @@ mod tests {
         let page = ask(tags(), request("people.create", "/tags/-")).0.unwrap();
         let details: Vec<_> = page.items.iter().map(|one| one.detail.as_deref()).collect();
         assert_eq!(details, [None, Some("Data tag")]);
-        let page = ask(definitions(), request("organisations.create", "/fields")).0.unwrap();
-        let told: Vec<_> = page.items.iter().map(|one| (one.label.as_str(), one.detail.as_deref(), one.group.as_deref())).collect();
+        let page = ask(definitions(), request("organisations.create", "/fields"))
+            .0
+            .unwrap();
+        let told: Vec<_> = page
+            .items
+            .iter()
+            .map(|one| {
+                (
+                    one.label.as_str(),
+                    one.detail.as_deref(),
+                    one.group.as_deref(),
+                )
+            })
+            .collect();
         assert_eq!(
             told,
-            [("Region", Some("List"), None), ("VAT number", Some("Text"), Some("Lead")), ("Newsletter", Some("Yes or no"), None)],
+            [
+                ("Region", Some("List"), None),
+                ("VAT number", Some("Text"), Some("Lead")),
+                ("Newsletter", Some("Yes or no"), None)
+            ],
             "a field of people alone is not offered for an organisation"
         );
     }
 
     #[test]
     fn a_query_is_found_within_labels_without_regard_to_case() {
-        let asked = ChoicesRequest { query: Some(" DR ".into()), ..request("people.create", "/title") };
-        assert_eq!(offered(titles(), asked), pairs(&[(json!("Dr"), "Dr"), (json!("Drs"), "Drs")]));
+        let asked = ChoicesRequest {
+            query: Some(" DR ".into()),
+            ..request("people.create", "/title")
+        };
+        assert_eq!(
+            offered(titles(), asked),
+            pairs(&[(json!("Dr"), "Dr"), (json!("Drs"), "Drs")])
+        );
     }
 
     #[test]
     fn pages_follow_each_other_and_end() {
-        let first = ChoicesRequest { limit: Some(2), ..request("people.create", "/title") };
+        let first = ChoicesRequest {
+            limit: Some(2),
+            ..request("people.create", "/title")
+        };
         let page = ask(titles(), first.clone()).0.unwrap();
         assert_eq!(page.items.len(), 2);
-        let second = ChoicesRequest { cursor: page.next.clone(), ..first.clone() };
+        let second = ChoicesRequest {
+            cursor: page.next.clone(),
+            ..first.clone()
+        };
         let page = ask(titles(), second.clone()).0.unwrap();
-        assert_eq!((page.items.len(), page.items[0].label.as_str(), &page.next), (1, "Drs", &None));
-        let of_another_query = ChoicesRequest { query: Some("d".into()), ..second.clone() };
+        assert_eq!(
+            (page.items.len(), page.items[0].label.as_str(), &page.next),
+            (1, "Drs", &None)
+        );
+        let of_another_query = ChoicesRequest {
+            query: Some("d".into()),
+            ..second.clone()
+        };
         assert!(is_stale(ask(titles(), of_another_query).0));
-        let of_another_field = ChoicesRequest { pointer: "/owner".into(), ..second.clone() };
+        let of_another_field = ChoicesRequest {
+            pointer: "/owner".into(),
+            ..second.clone()
+        };
         assert!(is_stale(ask(users(), of_another_field).0));
-        for damaged in ["", "1", "2.0000000000000000.2", "1.x.2", "1.0.-1", "1.0.2.3"] {
-            let damaged = ChoicesRequest { cursor: Some(damaged.into()), ..second.clone() };
+        for damaged in [
+            "",
+            "1",
+            "2.0000000000000000.2",
+            "1.x.2",
+            "1.0.-1",
+            "1.0.2.3",
+        ] {
+            let damaged = ChoicesRequest {
+                cursor: Some(damaged.into()),
+                ..second.clone()
+            };
             assert!(is_stale(ask(titles(), damaged).0));
         }
     }
@@ -466,16 +780,30 @@ mod tests {
             ..request("people.create", pointer)
         };
         let owners = stored(&["8", "\"ines lagoa\"", "99", "\"8\"", "null"], "/owner");
-        assert_eq!(offered(users(), owners), pairs(&[(json!(8), "bo"), (json!("ines lagoa"), "Ines Lagoa")]), "a text of digits is a name");
+        assert_eq!(
+            offered(users(), owners),
+            pairs(&[(json!(8), "bo"), (json!("ines lagoa"), "Ines Lagoa")]),
+            "a text of digits is a name"
+        );
         let keys = stored(&["\"46\"", "46", "\"region\"", "\"51\""], "/fields");
-        assert_eq!(offered(definitions(), keys), pairs(&[(json!("46"), "Region"), (json!(46), "Region"), (json!("region"), "Region")]));
+        assert_eq!(
+            offered(definitions(), keys),
+            pairs(&[
+                (json!("46"), "Region"),
+                (json!(46), "Region"),
+                (json!("region"), "Region")
+            ])
+        );
     }
 
     #[test]
     fn custom_fields_are_keys_of_digits_or_numbers_by_where_they_stand() {
         let as_keys = offered(definitions(), request("people.create", "/fields"));
         assert_eq!(as_keys[0], (json!("46"), "Region".into()));
-        let as_reference = offered(definitions(), request("people.find", "/by/field/definition"));
+        let as_reference = offered(
+            definitions(),
+            request("people.find", "/by/field/definition"),
+        );
         assert_eq!(as_reference[0], (json!(46), "Region".into()));
     }
 
@@ -487,95 +815,221 @@ mod tests {
         ]);
         let script = |page: u32| {
             let target = format!("/api/v2/parties/filters/results?page={page}&perPage=25");
-            Script::new().on("POST", &target, 200, json!({ "parties": rows })).with("x-pagination-has-more", "true")
+            Script::new()
+                .on("POST", &target, 200, json!({ "parties": rows }))
+                .with("x-pagination-has-more", "true")
         };
-        let asked = ChoicesRequest { query: Some("lagoa".into()), limit: Some(2), ..request("people.create", "/organisation") };
+        let asked = ChoicesRequest {
+            query: Some("lagoa".into()),
+            limit: Some(2),
+            ..request("people.create", "/organisation")
+        };
         let (page, log) = ask(script(1), asked.clone());
         let page = page.unwrap();
-        let told: Vec<_> = page.items.iter().map(|one| (one.value.as_str(), one.label.as_str(), one.detail.as_deref())).collect();
-        assert_eq!(told, [("11", "Lagoa Ltd", Some("Porto")), ("12", "Lagoa Ltd", None)]);
+        let told: Vec<_> = page
+            .items
+            .iter()
+            .map(|one| {
+                (
+                    one.value.as_str(),
+                    one.label.as_str(),
+                    one.detail.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("11", "Lagoa Ltd", Some("Porto")),
+                ("12", "Lagoa Ltd", None)
+            ]
+        );
         let conditions = json!([
             {"field": "type", "operator": "is", "value": "organisation"},
             {"field": "name", "operator": "contains", "value": "lagoa"},
         ]);
         assert_eq!(log.sent(0).json()["filter"]["conditions"], conditions);
-        let next = ChoicesRequest { cursor: page.next, ..asked };
+        let next = ChoicesRequest {
+            cursor: page.next,
+            ..asked
+        };
         assert_eq!(offered(script(2), next.clone()).len(), 2);
-        assert!(is_stale(ask(Script::new(), ChoicesRequest { query: None, ..next }).0));
+        assert!(is_stale(
+            ask(
+                Script::new(),
+                ChoicesRequest {
+                    query: None,
+                    ..next
+                }
+            )
+            .0
+        ));
     }
 
     #[test]
     fn stored_organisations_are_read_by_id_and_a_name_is_its_own_label() {
         let rows = json!([{"id": 11, "type": "organisation", "name": "Lagoa"}, {"id": 12, "type": "organisation", "name": "Norte"}]);
-        let script = Script::new().on("GET", "/api/v2/parties/12,11", 200, json!({ "parties": rows }));
-        let stored = ChoicesRequest { values: ["12", "\"Sul\"", "11"].map(Into::into).into(), ..request("people.create", "/organisation") };
-        assert_eq!(offered(script, stored), pairs(&[(json!(12), "Norte"), (json!("Sul"), "Sul"), (json!(11), "Lagoa")]));
-        let names = ChoicesRequest { values: vec!["\"Sul\"".into()], ..request("people.create", "/organisation") };
-        assert_eq!(offered(Script::new(), names), pairs(&[(json!("Sul"), "Sul")]));
+        let script = Script::new().on(
+            "GET",
+            "/api/v2/parties/12,11",
+            200,
+            json!({ "parties": rows }),
+        );
+        let stored = ChoicesRequest {
+            values: ["12", "\"Sul\"", "11"].map(Into::into).into(),
+            ..request("people.create", "/organisation")
+        };
+        assert_eq!(
+            offered(script, stored),
+            pairs(&[
+                (json!(12), "Norte"),
+                (json!("Sul"), "Sul"),
+                (json!(11), "Lagoa")
+            ])
+        );
+        let names = ChoicesRequest {
+            values: vec!["\"Sul\"".into()],
+            ..request("people.create", "/organisation")
+        };
+        assert_eq!(
+            offered(Script::new(), names),
+            pairs(&[(json!("Sul"), "Sul")])
+        );
     }
 
     fn filter(pointer: &str, input: &Value) -> ChoicesRequest {
-        ChoicesRequest { input: input.to_string(), ..request("parties.filter", pointer) }
+        ChoicesRequest {
+            input: input.to_string(),
+            ..request("parties.filter", pointer)
+        }
     }
 
     #[test]
     fn filter_fields_are_capsules_and_the_accounts() {
-        let all = offered(definitions(), ChoicesRequest { limit: Some(100), ..request("parties.filter", "/orderBy/-/field") });
+        let all = offered(
+            definitions(),
+            ChoicesRequest {
+                limit: Some(100),
+                ..request("parties.filter", "/orderBy/-/field")
+            },
+        );
         for expected in [
             (json!("addedOn"), "Created on"),
             (json!("org.name"), "Name of the employer"),
             (json!("custom:46"), "Region"),
             (json!("org.custom:47"), "VAT number of the employer"),
         ] {
-            assert!(all.contains(&(expected.0.clone(), expected.1.into())), "{expected:?}");
+            assert!(
+                all.contains(&(expected.0.clone(), expected.1.into())),
+                "{expected:?}"
+            );
         }
-        assert!(!all.iter().any(|(value, _)| value == "org.custom:48"), "an organisation has no fields of people");
+        assert!(
+            !all.iter().any(|(value, _)| value == "org.custom:48"),
+            "an organisation has no fields of people"
+        );
     }
 
     #[test]
     fn operators_fit_the_field_that_is_chosen_beside() {
         let labels = |script: Script, input: Value| -> Vec<String> {
-            offered(script, filter("/conditions/-/operator", &input)).into_iter().map(|(_, label)| label).collect()
+            offered(script, filter("/conditions/-/operator", &input))
+                .into_iter()
+                .map(|(_, label)| label)
+                .collect()
         };
         let chosen = |field: &str| json!({"conditions": [{"field": "name"}, {"field": field}]});
         assert_eq!(labels(Script::new(), chosen("hasTags")), ["is", "is not"]);
-        assert_eq!(labels(Script::new(), chosen("name")), ["is", "is not", "starts with", "ends with", "contains"]);
+        assert_eq!(
+            labels(Script::new(), chosen("name")),
+            ["is", "is not", "starts with", "ends with", "contains"]
+        );
         assert_eq!(labels(definitions(), chosen("custom:birthday")).len(), 7);
-        assert_eq!(labels(Script::new(), json!({})).len(), 12, "while no field is chosen all are offered");
+        assert_eq!(
+            labels(Script::new(), json!({})).len(),
+            12,
+            "while no field is chosen all are offered"
+        );
     }
 
     #[test]
     fn a_position_picks_the_row_and_a_dash_the_last_one() {
-        let input = json!({"conditions": [{"field": "hasTags"}, [{"field": "type"}, {"field": "name"}]]});
-        let values = |pointer: &str| offered(Script::new(), filter(pointer, &input)).into_iter().map(|(value, _)| value).collect::<Vec<_>>();
+        let input =
+            json!({"conditions": [{"field": "hasTags"}, [{"field": "type"}, {"field": "name"}]]});
+        let values = |pointer: &str| {
+            offered(Script::new(), filter(pointer, &input))
+                .into_iter()
+                .map(|(value, _)| value)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(values("/conditions/0/value"), [json!(true), json!(false)]);
-        assert_eq!(values("/conditions/1/0/value"), [json!("person"), json!("organisation")]);
-        assert_eq!(values("/conditions/-/-/value"), Vec::<Value>::new(), "a name is typed in");
+        assert_eq!(
+            values("/conditions/1/0/value"),
+            [json!("person"), json!("organisation")]
+        );
+        assert_eq!(
+            values("/conditions/-/-/value"),
+            Vec::<Value>::new(),
+            "a name is typed in"
+        );
     }
 
     #[test]
     fn values_of_a_filter_are_those_of_its_field() {
         let values = |script: Script, field: &str| {
             let input = json!({"conditions": [{"field": field}]});
-            offered(script, filter("/conditions/0/value", &input)).into_iter().map(|(value, _)| value).collect::<Vec<_>>()
+            offered(script, filter("/conditions/0/value", &input))
+                .into_iter()
+                .map(|(value, _)| value)
+                .collect::<Vec<_>>()
         };
         assert_eq!(values(tags(), "tag"), [json!(3), json!(4)]);
         assert_eq!(values(tags(), "org.tag"), [json!(3), json!(4)]);
         assert_eq!(values(users(), "owner"), [json!(7), json!(8)]);
-        assert_eq!(values(titles(), "title"), [json!("Dame"), json!("Dr"), json!("Drs")]);
-        assert_eq!(values(definitions(), "custom:46"), [json!("EMEA"), json!("APAC")]);
-        assert_eq!(values(definitions(), "org.custom:Newsletter"), [json!(true), json!(false)]);
+        assert_eq!(
+            values(titles(), "title"),
+            [json!("Dame"), json!("Dr"), json!("Drs")]
+        );
+        assert_eq!(
+            values(definitions(), "custom:46"),
+            [json!("EMEA"), json!("APAC")]
+        );
+        assert_eq!(
+            values(definitions(), "org.custom:Newsletter"),
+            [json!(true), json!(false)]
+        );
         assert_eq!(values(Script::new(), "addedOn"), Vec::<Value>::new());
     }
 
     #[test]
     fn values_need_a_field_that_there_is() {
-        let told = |script: Script, input: Value| faults(ask(script, filter("/conditions/0/value", &input)).0.unwrap_err());
+        let told = |script: Script, input: Value| {
+            faults(
+                ask(script, filter("/conditions/0/value", &input))
+                    .0
+                    .unwrap_err(),
+            )
+        };
         let at = |rule: &str| vec![("/input/conditions/0/field".to_owned(), rule.to_owned())];
-        assert_eq!(told(Script::new(), json!({"conditions": [{}]})), at("required"));
-        assert_eq!(told(Script::new(), json!({"conditions": [{"field": "nam"}]})), at("choice"));
-        assert_eq!(told(Script::new(), json!({"conditions": [{"field": 5}]})), at("type"));
-        assert_eq!(told(definitions(), json!({"conditions": [{"field": "custom:Nobody"}]})), at("not-found"));
+        assert_eq!(
+            told(Script::new(), json!({"conditions": [{}]})),
+            at("required")
+        );
+        assert_eq!(
+            told(Script::new(), json!({"conditions": [{"field": "nam"}]})),
+            at("choice")
+        );
+        assert_eq!(
+            told(Script::new(), json!({"conditions": [{"field": 5}]})),
+            at("type")
+        );
+        assert_eq!(
+            told(
+                definitions(),
+                json!({"conditions": [{"field": "custom:Nobody"}]})
+            ),
+            at("not-found")
+        );
     }
 
     proptest! {

@@ -2,7 +2,9 @@
 
 use crate::api::API_BASE;
 use crate::auth::{AUTHORIZE_PATH, DEFAULT_SCOPES, REVOKE_PATHS, TOKEN_PATH};
-use crate::bindings::exports::integration::connector::catalog::{Descriptor, Destination, Oauth2, PastedToken, Placement, Scope, Setting, SignIn};
+use crate::bindings::exports::integration::connector::catalog::{
+    Descriptor, Destination, Oauth2, PastedToken, Placement, Scope, Setting, SignIn,
+};
 
 /// Requests per hour for each user of an account (API reference 2.10).
 const REQUESTS_PER_HOUR: u32 = 4_000;
@@ -18,9 +20,13 @@ pub fn describe() -> Descriptor {
         id: "capsule-crm".into(),
         title: "Capsule CRM".into(),
         version: env!("CARGO_PKG_VERSION").into(),
-        help: "People, organisations, opportunities, projects and their timeline in Capsule CRM.".into(),
+        help: "People, organisations, opportunities, projects and their timeline in Capsule CRM."
+            .into(),
         homepage: Some("https://capsulecrm.com".into()),
-        sign_in: vec![SignIn::Oauth2(oauth2()), SignIn::PastedToken(pasted_token())],
+        sign_in: vec![
+            SignIn::Oauth2(oauth2()),
+            SignIn::PastedToken(pasted_token()),
+        ],
         settings: settings(),
         destinations: vec![Destination {
             scheme: "https".into(),
@@ -41,7 +47,10 @@ fn host() -> &'static str {
 }
 
 fn oauth2() -> Oauth2 {
-    let scope = |name: &str, help: &str| Scope { name: name.into(), help: help.into() };
+    let scope = |name: &str, help: &str| Scope {
+        name: name.into(),
+        help: help.into(),
+    };
     let [revoke, _] = REVOKE_PATHS;
     Oauth2 {
         authorize_url: format!("{API_BASE}{AUTHORIZE_PATH}"),
@@ -50,7 +59,10 @@ fn oauth2() -> Oauth2 {
         default_scopes: DEFAULT_SCOPES.iter().map(|&name| name.into()).collect(),
         scopes: vec![
             scope("read", "Read what the user may see."),
-            scope("write", "Create, change and delete. Ask for it together with `read`."),
+            scope(
+                "write",
+                "Create, change and delete. Ask for it together with `read`.",
+            ),
             scope("user_preference", "Change the user's own preferences."),
         ],
         // The server's metadata says so; the documentation does not speak of it (API reference 6, point 2).
@@ -69,7 +81,12 @@ fn pasted_token() -> PastedToken {
 }
 
 fn settings() -> Vec<Setting> {
-    let setting = |name: &str, required, secret, help: &str| Setting { name: name.into(), help: help.into(), required, secret };
+    let setting = |name: &str, required, secret, help: &str| Setting {
+        name: name.into(),
+        help: help.into(),
+        required,
+        secret,
+    };
     vec![
         setting(
             "CAPSULE_ACCESS_TOKEN",
@@ -100,14 +117,31 @@ mod tests {
     fn the_descriptor_says_who_this_is() {
         let descriptor = describe();
         assert_eq!(descriptor.version, env!("CARGO_PKG_VERSION"));
-        insta::assert_debug_snapshot!(Descriptor { version: "of the crate".into(), ..descriptor });
+        insta::assert_debug_snapshot!(Descriptor {
+            version: "of the crate".into(),
+            ..descriptor
+        });
     }
 
     #[test]
     fn every_scope_that_is_asked_for_is_explained() {
         let oauth2 = oauth2();
-        let explained = |name: &str| oauth2.scopes.iter().any(|scope| scope.name == name && !scope.help.is_empty());
-        let wanted = crate::contract::OPERATIONS.iter().flat_map(|operation| operation.scopes.iter().copied());
-        assert!(oauth2.default_scopes.iter().map(String::as_str).chain(wanted).all(explained));
+        let explained = |name: &str| {
+            oauth2
+                .scopes
+                .iter()
+                .any(|scope| scope.name == name && !scope.help.is_empty())
+        };
+        let wanted = crate::contract::OPERATIONS
+            .iter()
+            .flat_map(|operation| operation.scopes.iter().copied());
+        assert!(
+            oauth2
+                .default_scopes
+                .iter()
+                .map(String::as_str)
+                .chain(wanted)
+                .all(explained)
+        );
     }
 }

@@ -24,7 +24,11 @@ use crate::contract::{OPERATIONS, Operation, brief, nearest, operation};
 fn known(id: &str) -> Result<&'static Operation, Error> {
     operation(id).ok_or_else(|| {
         let near = nearest(id, OPERATIONS.iter().map(|operation| operation.id), 3);
-        unsupported(format!("There is no operation or trigger `{}`. {}", brief(id), way_out(&near, "catalog.operations lists what there is.")))
+        unsupported(format!(
+            "There is no operation or trigger `{}`. {}",
+            brief(id),
+            way_out(&near, "catalog.operations lists what there is.")
+        ))
     })
 }
 
@@ -33,5 +37,11 @@ fn way_out(near: &[&str], otherwise: &str) -> String {
     if near.is_empty() {
         return otherwise.to_owned();
     }
-    format!("Did you mean {}?", near.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+    format!(
+        "Did you mean {}?",
+        near.iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
 }

@@ -44,7 +44,12 @@ pub(super) struct Offered {
 
 impl Offered {
     fn new(value: impl Into<Value>, label: impl Into<String>) -> Self {
-        Self { value: value.into(), label: label.into(), detail: None, group: None }
+        Self {
+            value: value.into(),
+            label: label.into(),
+            detail: None,
+            group: None,
+        }
     }
 
     fn text(text: &str) -> Self {
@@ -52,11 +57,17 @@ impl Offered {
     }
 
     fn detail(self, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..self }
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
     }
 
     fn group(self, group: impl Into<String>) -> Self {
-        Self { group: Some(group.into()), ..self }
+        Self {
+            group: Some(group.into()),
+            ..self
+        }
     }
 }
 
@@ -78,51 +89,112 @@ pub(super) struct Kind {
 
 /// Every kind.
 pub(super) static KINDS: &[Kind] = &[
-    Kind { name: "title", serve: |client, _| Box::pin(titles(client)) },
-    Kind { name: "country", serve: |client, _| Box::pin(countries(client)) },
-    Kind { name: "organisation", serve: |client, ask| Box::pin(organisations(client, ask)) },
-    Kind { name: "user", serve: |client, _| Box::pin(users(client)) },
-    Kind { name: "team", serve: |client, _| Box::pin(teams(client)) },
-    Kind { name: "party-tag", serve: |client, _| Box::pin(tags(client, Entity::Parties)) },
-    Kind { name: "party-field", serve: |client, ask| Box::pin(fields(client, Entity::Parties, ask)) },
-    Kind { name: "party-filter-field", serve: |client, _| Box::pin(filter_fields(client)) },
-    Kind { name: "party-filter-operator", serve: |client, ask| Box::pin(filter_operators(client, ask)) },
-    Kind { name: "party-filter-value", serve: |client, ask| Box::pin(filter_values(client, ask)) },
+    Kind {
+        name: "title",
+        serve: |client, _| Box::pin(titles(client)),
+    },
+    Kind {
+        name: "country",
+        serve: |client, _| Box::pin(countries(client)),
+    },
+    Kind {
+        name: "organisation",
+        serve: |client, ask| Box::pin(organisations(client, ask)),
+    },
+    Kind {
+        name: "user",
+        serve: |client, _| Box::pin(users(client)),
+    },
+    Kind {
+        name: "team",
+        serve: |client, _| Box::pin(teams(client)),
+    },
+    Kind {
+        name: "party-tag",
+        serve: |client, _| Box::pin(tags(client, Entity::Parties)),
+    },
+    Kind {
+        name: "party-field",
+        serve: |client, ask| Box::pin(fields(client, Entity::Parties, ask)),
+    },
+    Kind {
+        name: "party-filter-field",
+        serve: |client, _| Box::pin(filter_fields(client)),
+    },
+    Kind {
+        name: "party-filter-operator",
+        serve: |client, ask| Box::pin(filter_operators(client, ask)),
+    },
+    Kind {
+        name: "party-filter-value",
+        serve: |client, ask| Box::pin(filter_values(client, ask)),
+    },
 ];
 
 async fn titles(client: &Client) -> Result<Offer, Error> {
-    Ok(Offer::Whole(client.titles().await?.iter().map(|title| Offered::text(title)).collect()))
+    Ok(Offer::Whole(
+        client
+            .titles()
+            .await?
+            .iter()
+            .map(|title| Offered::text(title))
+            .collect(),
+    ))
 }
 
 async fn countries(client: &Client) -> Result<Offer, Error> {
-    Ok(Offer::Whole(client.countries().await?.iter().map(|country| Offered::text(country)).collect()))
+    Ok(Offer::Whole(
+        client
+            .countries()
+            .await?
+            .iter()
+            .map(|country| Offered::text(country))
+            .collect(),
+    ))
 }
 
 async fn users(client: &Client) -> Result<Offer, Error> {
     let users = client.users().await?;
     let offered = users.iter().map(|user| {
-        let label = user.name.as_deref().or(user.username.as_deref()).map_or_else(|| user.id.to_string(), ToOwned::to_owned);
-        Offered { detail: user.username.clone(), ..Offered::new(user.id, label) }
+        let label = user
+            .name
+            .as_deref()
+            .or(user.username.as_deref())
+            .map_or_else(|| user.id.to_string(), ToOwned::to_owned);
+        Offered {
+            detail: user.username.clone(),
+            ..Offered::new(user.id, label)
+        }
     });
     Ok(Offer::Whole(offered.collect()))
 }
 
 async fn teams(client: &Client) -> Result<Offer, Error> {
     let teams = client.teams().await?;
-    Ok(Offer::Whole(teams.iter().map(|team| Offered::new(team.id, named(team.name.as_deref(), team.id))).collect()))
+    Ok(Offer::Whole(
+        teams
+            .iter()
+            .map(|team| Offered::new(team.id, named(team.name.as_deref(), team.id)))
+            .collect(),
+    ))
 }
 
 async fn tags(client: &Client, entity: Entity) -> Result<Offer, Error> {
     let tags = client.tags(entity).await?;
     let offered = tags.iter().map(|tag| {
         let offered = Offered::new(tag.id, named(tag.name.as_deref(), tag.id));
-        if tag.data_tag { offered.detail("Data tag") } else { offered }
+        if tag.data_tag {
+            offered.detail("Data tag")
+        } else {
+            offered
+        }
     });
     Ok(Offer::Whole(offered.collect()))
 }
 
 fn named(name: Option<&str>, id: u64) -> String {
-    name.filter(|name| !name.is_empty()).map_or_else(|| id.to_string(), ToOwned::to_owned)
+    name.filter(|name| !name.is_empty())
+        .map_or_else(|| id.to_string(), ToOwned::to_owned)
 }
 
 // ---- organisations ----
@@ -136,15 +208,26 @@ async fn organisations(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
     if let Some(query) = ask.query {
         conditions.push(json!({"field": "name", "operator": "contains", "value": query}));
     }
-    let filter = json!({"conditions": conditions, "orderBy": [{"field": "name", "direction": "ascending"}]});
-    let call = Call::ask(&["parties", "filters", "results"], json!({ "filter": filter }));
-    let page = client.page(&call, "parties", Span::new(ask.limit, ask.cursor)).await?;
+    let filter =
+        json!({"conditions": conditions, "orderBy": [{"field": "name", "direction": "ascending"}]});
+    let call = Call::ask(
+        &["parties", "filters", "results"],
+        json!({ "filter": filter }),
+    );
+    let page = client
+        .page(&call, "parties", Span::new(ask.limit, ask.cursor))
+        .await?;
     let offered = page.rows.iter().filter_map(|row| {
         let id = row.get("id")?.as_u64()?;
         let offered = Offered::new(id, named(row.get("name").and_then(Value::as_str), id));
         // Tells two of one name apart.
-        let town = row.get("addresses").and_then(|rows| rows.get(0)?.get("city")?.as_str());
-        Some(Offered { detail: town.map(ToOwned::to_owned), ..offered })
+        let town = row
+            .get("addresses")
+            .and_then(|rows| rows.get(0)?.get("city")?.as_str());
+        Some(Offered {
+            detail: town.map(ToOwned::to_owned),
+            ..offered
+        })
     });
     Ok(Offer::Page(offered.collect(), page.next))
 }
@@ -152,12 +235,23 @@ async fn organisations(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
 /// Stored organisations: ids are read, a name is its own label.
 async fn stored_organisations(client: &Client, values: &[Value]) -> Result<Offer, Error> {
     let ids: Vec<u64> = values.iter().filter_map(Value::as_u64).collect();
-    let known = if ids.is_empty() { Vec::new() } else { parties::get_many(client, GetParties { ids, embed: None }).await?.items };
+    let known = if ids.is_empty() {
+        Vec::new()
+    } else {
+        parties::get_many(client, GetParties { ids, embed: None })
+            .await?
+            .items
+    };
     let offered = values.iter().filter_map(|value| match value {
         Value::String(name) => Some(Offered::text(name)),
         other => {
-            let party = known.iter().find(|party| Some(party.id) == other.as_u64())?;
-            Some(Offered::new(party.id, named(full_name(party).as_deref(), party.id)))
+            let party = known
+                .iter()
+                .find(|party| Some(party.id) == other.as_u64())?;
+            Some(Offered::new(
+                party.id,
+                named(full_name(party).as_deref(), party.id),
+            ))
         }
     });
     Ok(Offer::Page(offered.collect(), None))
@@ -168,11 +262,21 @@ async fn stored_organisations(client: &Client, values: &[Value]) -> Result<Offer
 async fn fields(client: &Client, entity: Entity, ask: &Ask<'_>) -> Result<Offer, Error> {
     let definitions = client.definitions(entity).await?;
     let audience = Audience::of(ask.operation);
-    let offered = definitions.iter().filter(|definition| audience.sees(definition)).map(|definition| {
-        let value = if ask.keys { Value::from(definition.id.to_string()) } else { Value::from(definition.id) };
-        let group = definition.tag.as_ref().map(|(_, tag)| tag.clone());
-        Offered { group, ..Offered::new(value, definition.name.as_str()).detail(type_title(definition.kind)) }
-    });
+    let offered = definitions
+        .iter()
+        .filter(|definition| audience.sees(definition))
+        .map(|definition| {
+            let value = if ask.keys {
+                Value::from(definition.id.to_string())
+            } else {
+                Value::from(definition.id)
+            };
+            let group = definition.tag.as_ref().map(|(_, tag)| tag.clone());
+            Offered {
+                group,
+                ..Offered::new(value, definition.name.as_str()).detail(type_title(definition.kind))
+            }
+        });
     Ok(Offer::Whole(offered.collect()))
 }
 
@@ -197,19 +301,39 @@ async fn filter_fields(client: &Client) -> Result<Offer, Error> {
     let mut offered: Vec<Offered> = PARTY_FIELDS
         .iter()
         .map(|field| {
-            let group = if field.name.starts_with("org.") { EMPLOYER } else { "Party" };
-            Offered::new(field.name, field.title).detail(holds_title(field.holds)).group(group)
+            let group = if field.name.starts_with("org.") {
+                EMPLOYER
+            } else {
+                "Party"
+            };
+            Offered::new(field.name, field.title)
+                .detail(holds_title(field.holds))
+                .group(group)
         })
         .collect();
     let definitions = client.definitions(Entity::Parties).await?;
     for definition in definitions.iter() {
-        let group = definition.tag.as_ref().map_or("Custom fields", |(_, tag)| tag.as_str());
+        let group = definition
+            .tag
+            .as_ref()
+            .map_or("Custom fields", |(_, tag)| tag.as_str());
         let value = format!("custom:{}", definition.id);
-        offered.push(Offered::new(value, definition.name.as_str()).detail(type_title(definition.kind)).group(group));
+        offered.push(
+            Offered::new(value, definition.name.as_str())
+                .detail(type_title(definition.kind))
+                .group(group),
+        );
     }
-    for definition in definitions.iter().filter(|definition| Audience::Organisations.sees(definition)) {
+    for definition in definitions
+        .iter()
+        .filter(|definition| Audience::Organisations.sees(definition))
+    {
         let label = format!("{} of the employer", definition.name);
-        offered.push(Offered::new(format!("org.custom:{}", definition.id), label).detail(type_title(definition.kind)).group(EMPLOYER));
+        offered.push(
+            Offered::new(format!("org.custom:{}", definition.id), label)
+                .detail(type_title(definition.kind))
+                .group(EMPLOYER),
+        );
     }
     Ok(Offer::Whole(offered))
 }
@@ -237,18 +361,35 @@ impl Chosen {
         let name = match ask.after_value {
             None => return Ok(None),
             Some(Value::String(name)) => name.as_str(),
-            Some(_) => return Err(invalid(pointer, "type", "the name of a filter field is expected")),
+            Some(_) => {
+                return Err(invalid(
+                    pointer,
+                    "type",
+                    "the name of a filter field is expected",
+                ));
+            }
         };
         if let Some(field) = PARTY_FIELDS.iter().find(|field| field.name == name) {
             return Ok(Some(Self::BuiltIn(field)));
         }
-        let Some(custom) = name.strip_prefix("custom:").or_else(|| name.strip_prefix("org.custom:")) else {
+        let Some(custom) = name
+            .strip_prefix("custom:")
+            .or_else(|| name.strip_prefix("org.custom:"))
+        else {
             let near = nearest(name, PARTY_FIELDS.iter().map(|field| field.name), 3);
             let way_out = way_out(&near, "Custom fields are `custom:ID` or `custom:NAME`.");
-            return Err(invalid(pointer, "choice", format!("There is no filter field `{}`. {way_out}", brief(name))));
+            return Err(invalid(
+                pointer,
+                "choice",
+                format!("There is no filter field `{}`. {way_out}", brief(name)),
+            ));
         };
-        let wanted = custom.parse().map_or_else(|_| Ref::Name(custom.to_owned()), Ref::Id);
-        Ok(Some(Self::Custom(client.definition(Entity::Parties, &wanted, pointer).await?)))
+        let wanted = custom
+            .parse()
+            .map_or_else(|_| Ref::Name(custom.to_owned()), Ref::Id);
+        Ok(Some(Self::Custom(
+            client.definition(Entity::Parties, &wanted, pointer).await?,
+        )))
     }
 
     fn operators(&self) -> &'static [FilterOperator] {
@@ -265,29 +406,54 @@ fn holds(kind: FieldType) -> FilterType {
         FieldType::Number => FilterType::Number,
         FieldType::Date => FilterType::Date,
         FieldType::Boolean => FilterType::Boolean,
-        FieldType::Text | FieldType::Link | FieldType::List | FieldType::MultiSelect => FilterType::Text,
+        FieldType::Text | FieldType::Link | FieldType::List | FieldType::MultiSelect => {
+            FilterType::Text
+        }
     }
 }
 
 /// The operators that fit the chosen field; all of them while none is chosen.
 async fn filter_operators(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
     let chosen = Chosen::read(client, ask).await?;
-    let fitting: Option<Vec<Value>> = chosen.map(|chosen| chosen.operators().iter().map(|operator| operator.to_json()).collect());
-    let Shape::Enum(all) = FilterOperator::SHAPE else { return Ok(Offer::Whole(Vec::new())) };
-    let offered = all.cases.iter().filter(|(name, _)| fitting.as_ref().is_none_or(|fitting| fitting.iter().any(|one| one == name)));
-    Ok(Offer::Whole(offered.map(|(name, doc)| Offered::text(name).detail(*doc)).collect()))
+    let fitting: Option<Vec<Value>> = chosen.map(|chosen| {
+        chosen
+            .operators()
+            .iter()
+            .map(|operator| operator.to_json())
+            .collect()
+    });
+    let Shape::Enum(all) = FilterOperator::SHAPE else {
+        return Ok(Offer::Whole(Vec::new()));
+    };
+    let offered = all.cases.iter().filter(|(name, _)| {
+        fitting
+            .as_ref()
+            .is_none_or(|fitting| fitting.iter().any(|one| one == name))
+    });
+    Ok(Offer::Whole(
+        offered
+            .map(|(name, doc)| Offered::text(name).detail(*doc))
+            .collect(),
+    ))
 }
 
 /// What the chosen field can be compared with; nothing for texts, numbers and dates, which are typed in.
 async fn filter_values(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
     let Some(chosen) = Chosen::read(client, ask).await? else {
-        return Err(invalid(ask.after_pointer.as_deref().unwrap_or_default(), "required", "Choose the field first: its values depend on it."));
+        return Err(invalid(
+            ask.after_pointer.as_deref().unwrap_or_default(),
+            "required",
+            "Choose the field first: its values depend on it.",
+        ));
     };
     match &chosen {
         Chosen::BuiltIn(field) => match field.name {
             "title" => titles(client).await,
             "country" => countries(client).await,
-            "type" => Ok(Offer::Whole(vec![Offered::new("person", "Person"), Offered::new("organisation", "Organisation")])),
+            "type" => Ok(Offer::Whole(vec![
+                Offered::new("person", "Person"),
+                Offered::new("organisation", "Organisation"),
+            ])),
             "tag" | "org.tag" => tags(client, Entity::Parties).await,
             "owner" => users(client).await,
             "team" => teams(client).await,
@@ -296,8 +462,16 @@ async fn filter_values(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
         },
         Chosen::Custom(definition) => Ok(match definition.kind {
             FieldType::Boolean => yes_or_no(),
-            FieldType::List | FieldType::MultiSelect => Offer::Whole(definition.options.iter().map(|option| Offered::text(option)).collect()),
-            FieldType::Text | FieldType::Link | FieldType::Date | FieldType::Number => Offer::Whole(Vec::new()),
+            FieldType::List | FieldType::MultiSelect => Offer::Whole(
+                definition
+                    .options
+                    .iter()
+                    .map(|option| Offered::text(option))
+                    .collect(),
+            ),
+            FieldType::Text | FieldType::Link | FieldType::Date | FieldType::Number => {
+                Offer::Whole(Vec::new())
+            }
         }),
     }
 }

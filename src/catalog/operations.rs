@@ -1,6 +1,8 @@
 //! The operations and the triggers, out of the generated table.
 
-use crate::bindings::exports::integration::connector::catalog::{Effect, Operation, Paging, Trigger};
+use crate::bindings::exports::integration::connector::catalog::{
+    Effect, Operation, Paging, Trigger,
+};
 use crate::contract::{Effect as Known, OPERATIONS};
 
 /// All operations, sorted by id. Reads no environment and sends nothing.
@@ -13,7 +15,11 @@ pub fn operations() -> Vec<Operation> {
             title: operation.title.into(),
             help: operation.help.into(),
             group: operation.group.into(),
-            aliases: operation.aliases.iter().map(|&alias| alias.into()).collect(),
+            aliases: operation
+                .aliases
+                .iter()
+                .map(|&alias| alias.into())
+                .collect(),
             effect: match operation.effect {
                 Known::Read => Effect::Read,
                 Known::Write => Effect::Write,
@@ -22,7 +28,11 @@ pub fn operations() -> Vec<Operation> {
             repeat_safe: operation.repeat_safe,
             scopes: operation.scopes.iter().map(|&scope| scope.into()).collect(),
             administrator: operation.administrator,
-            paging: operation.paged.then(|| Paging { cursor_in: "/cursor".into(), items_out: "/items".into(), cursor_out: "/next".into() }),
+            paging: operation.paged.then(|| Paging {
+                cursor_in: "/cursor".into(),
+                items_out: "/items".into(),
+                cursor_out: "/next".into(),
+            }),
             // The slim component has the neutral face alone.
             typed: cfg!(feature = "typed").then(|| operation.typed.into()),
             deprecated: None,
@@ -47,11 +57,27 @@ mod tests {
         let lines: Vec<String> = operations()
             .iter()
             .map(|one| {
-                let Operation { id, title, group, effect, repeat_safe, scopes, administrator, .. } = one;
+                let Operation {
+                    id,
+                    title,
+                    group,
+                    effect,
+                    repeat_safe,
+                    scopes,
+                    administrator,
+                    ..
+                } = one;
                 let repeat = if *repeat_safe { "repeat-safe" } else { "once" };
-                let administrator = if *administrator { ", administrator" } else { "" };
+                let administrator = if *administrator {
+                    ", administrator"
+                } else {
+                    ""
+                };
                 let paged = if one.paging.is_some() { ", paged" } else { "" };
-                format!("{id}: {title} [{group}] {effect:?}, {repeat}, {}{administrator}{paged}", scopes.join(" "))
+                format!(
+                    "{id}: {title} [{group}] {effect:?}, {repeat}, {}{administrator}{paged}",
+                    scopes.join(" ")
+                )
             })
             .collect();
         insta::assert_snapshot!(lines.join("\n"));
@@ -61,7 +87,10 @@ mod tests {
     fn ids_are_sorted_and_stand_for_one_operation() {
         let all = operations();
         assert!(all.windows(2).all(|pair| pair[0].id < pair[1].id));
-        let mut names: Vec<&String> = all.iter().flat_map(|one| one.aliases.iter().chain([&one.id])).collect();
+        let mut names: Vec<&String> = all
+            .iter()
+            .flat_map(|one| one.aliases.iter().chain([&one.id]))
+            .collect();
         let count = names.len();
         names.sort();
         names.dedup();
@@ -70,8 +99,14 @@ mod tests {
 
     #[test]
     fn typed_names_are_told_where_they_are_exported() {
-        let create = operations().into_iter().find(|one| one.id == "people.create").unwrap();
-        assert_eq!(create.typed.as_deref(), cfg!(feature = "typed").then_some("capsule:crm/people@0.1.0.create"));
+        let create = operations()
+            .into_iter()
+            .find(|one| one.id == "people.create")
+            .unwrap();
+        assert_eq!(
+            create.typed.as_deref(),
+            cfg!(feature = "typed").then_some("capsule:crm/people@0.1.0.create")
+        );
     }
 
     #[test]
@@ -80,7 +115,12 @@ mod tests {
         for (known, told) in OPERATIONS.iter().zip(operations()) {
             let Some(paging) = told.paging else { continue };
             assert!(has(Some(&known.input), &paging.cursor_in), "{}", known.id);
-            assert!(has(known.output.as_ref(), &paging.items_out) && has(known.output.as_ref(), &paging.cursor_out), "{}", known.id);
+            assert!(
+                has(known.output.as_ref(), &paging.items_out)
+                    && has(known.output.as_ref(), &paging.cursor_out),
+                "{}",
+                known.id
+            );
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Events. This version declares no trigger (`catalog.triggers` is empty), so every listener names one that does not exist.
 
 use crate::api::unsupported;
-use crate::bindings::exports::integration::connector::triggers::{Batch, Event, Listener, ReconcileRequest, Reply, Report};
+use crate::bindings::exports::integration::connector::triggers::{
+    Batch, Event, Listener, ReconcileRequest, Reply, Report,
+};
 use crate::bindings::integration::connector::types::Error;
 
 /// A delivery for no listener concerns nobody; one for a listener names a trigger that does not exist.
@@ -24,14 +26,18 @@ pub fn handle_delivery(listeners: &[Listener]) -> Result<Reply, Error> {
 /// `unsupported`.
 pub fn poll(listeners: &[Listener]) -> Result<Batch, Error> {
     none(listeners)?;
-    Err(unsupported("There is nothing to poll: no listener was given, and this version has no triggers."))
+    Err(unsupported(
+        "There is nothing to poll: no listener was given, and this version has no triggers.",
+    ))
 }
 
 /// # Errors
 /// `unsupported`.
 pub fn reconcile(request: &ReconcileRequest) -> Result<Report, Error> {
     none(&request.listeners)?;
-    Err(unsupported("This version makes no hooks, so there are none of ours to remove."))
+    Err(unsupported(
+        "This version makes no hooks, so there are none of ours to remove.",
+    ))
 }
 
 /// # Errors

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use capsule_crm::api::{Client, Lost, Sending, Settings, Transport};
-use capsule_host::egress::{AnswerBody, EgressLimits, Origin, Outbound, Secret, Upstream, UpstreamError};
+use capsule_host::egress::{
+    AnswerBody, EgressLimits, Origin, Outbound, Secret, Upstream, UpstreamError,
+};
 use capsule_host::runtime::{Connector, Host, HostOptions, Limits, Tenant};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
@@ -61,7 +63,9 @@ impl Canned {
         let rows: Vec<Value> = (1..=100).map(party).collect();
         Self {
             created: json!({"party": party(9001)}).to_string().into(),
-            page: json!({"parties": rows, "meta": {"totalCount": LISTED}}).to_string().into(),
+            page: json!({"parties": rows, "meta": {"totalCount": LISTED}})
+                .to_string()
+                .into(),
         }
     }
 
@@ -70,14 +74,30 @@ impl Canned {
         if method == http::Method::POST {
             return (201, self.created.clone(), None);
         }
-        let page: u32 = target.split(['?', '&']).find_map(|pair| pair.strip_prefix("page=")).and_then(|page| page.parse().ok()).unwrap_or(1);
-        let link = (page * 100 < LISTED).then(|| format!("<{BASE}/api/v2/parties?page={}&perPage=100>; rel=\"next\"", page + 1));
+        let page: u32 = target
+            .split(['?', '&'])
+            .find_map(|pair| pair.strip_prefix("page="))
+            .and_then(|page| page.parse().ok())
+            .unwrap_or(1);
+        let link = (page * 100 < LISTED).then(|| {
+            format!(
+                "<{BASE}/api/v2/parties?page={}&perPage=100>; rel=\"next\"",
+                page + 1
+            )
+        });
         (200, self.page.clone(), link)
     }
 
-    fn response<B>(&self, method: &http::Method, target: &str, body: impl FnOnce(Bytes) -> B) -> http::Response<B> {
+    fn response<B>(
+        &self,
+        method: &http::Method,
+        target: &str,
+        body: impl FnOnce(Bytes) -> B,
+    ) -> http::Response<B> {
         let (status, bytes, link) = self.answer(method, target);
-        let mut response = http::Response::builder().status(status).header("content-type", "application/json");
+        let mut response = http::Response::builder()
+            .status(status)
+            .header("content-type", "application/json");
         if let Some(link) = link {
             response = response.header("link", link);
         }
@@ -87,14 +107,27 @@ impl Canned {
 
 #[async_trait]
 impl Upstream for Canned {
-    async fn send(&self, request: Outbound, _: &EgressLimits) -> Result<http::Response<AnswerBody>, UpstreamError> {
-        Ok(self.response(&request.method, request.path.as_str(), |bytes| Full::new(bytes).map_err(|never| match never {}).boxed_unsync()))
+    async fn send(
+        &self,
+        request: Outbound,
+        _: &EgressLimits,
+    ) -> Result<http::Response<AnswerBody>, UpstreamError> {
+        Ok(
+            self.response(&request.method, request.path.as_str(), |bytes| {
+                Full::new(bytes)
+                    .map_err(|never| match never {})
+                    .boxed_unsync()
+            }),
+        )
     }
 }
 
 impl Transport for Canned {
     fn send(&self, request: http::Request<Vec<u8>>) -> Sending<'_> {
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
         let response = self.response(request.method(), target, |bytes| bytes.to_vec());
         Box::pin(std::future::ready(Ok::<_, Lost>(response)))
     }
@@ -112,21 +145,38 @@ pub struct Held {
 
 #[async_trait]
 impl Upstream for Held {
-    async fn send(&self, _: Outbound, _: &EgressLimits) -> Result<http::Response<AnswerBody>, UpstreamError> {
-        self.waiting.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    async fn send(
+        &self,
+        _: Outbound,
+        _: &EgressLimits,
+    ) -> Result<http::Response<AnswerBody>, UpstreamError> {
+        self.waiting
+            .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         std::future::pending().await
     }
 }
 
 /// The bytes of the component under measure.
 pub fn component() -> Vec<u8> {
-    let path = std::env::var_os("CAPSULE_COMPONENT")
-        .map_or_else(|| std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/capsule_crm.wasm")), Into::into);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
+    let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
+        || {
+            std::path::PathBuf::from(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../target/capsule_crm.wasm"
+            ))
+        },
+        Into::into,
+    );
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
 }
 
 pub fn host(slots: usize) -> Host {
-    Host::new(HostOptions { slots, ..HostOptions::default() }).unwrap()
+    Host::new(HostOptions {
+        slots,
+        ..HostOptions::default()
+    })
+    .unwrap()
 }
 
 pub fn connector(host: &Host) -> Connector {
@@ -138,14 +188,24 @@ pub fn tenant(name: &str, upstream: impl Upstream, concurrency: usize) -> Tenant
         .access_token(Secret::from("a token"))
         .grant(Origin::parse(BASE).unwrap())
         .upstream(Arc::new(upstream))
-        .limits(Limits { concurrency, queue: concurrency, ..Limits::default() })
+        .limits(Limits {
+            concurrency,
+            queue: concurrency,
+            ..Limits::default()
+        })
         .build()
         .unwrap()
 }
 
 /// The core, run natively over the same answers.
 pub fn native() -> Client {
-    Client::new(Canned::new(), Settings { access_token: Some("a token".into()), ..Settings::default() })
+    Client::new(
+        Canned::new(),
+        Settings {
+            access_token: Some("a token".into()),
+            ..Settings::default()
+        },
+    )
 }
 
 /// Drives a future whose transport answers at once.
