@@ -30,6 +30,9 @@ const REDACTED: &str = "[secret]";
 /// Denials and notes kept of one call; the rest is only counted by the guest's failures.
 const KEPT: usize = 32;
 
+/// Large request bodies that one call may have in the host's memory at once.
+const LARGE_BODIES: usize = 4;
+
 /// What the egress knows of a tenant. All calls of the tenant share it.
 pub struct Account {
     /// The tenant's name.
@@ -123,6 +126,7 @@ pub(crate) struct Gate {
     stores_over: Option<Generation>,
     begun: AtomicU32,
     at_once: Semaphore,
+    large_bodies: Semaphore,
     tally: Arc<Tally>,
 }
 
@@ -180,6 +184,7 @@ impl Gate {
             stores_over,
             begun: AtomicU32::new(0),
             at_once: Semaphore::new(limits.requests_at_once.max(1)),
+            large_bodies: Semaphore::new(LARGE_BODIES),
             limits,
             tally: Arc::default(),
         }
@@ -219,6 +224,11 @@ impl Gate {
     /// The largest request body; the glue reads no more.
     pub(crate) fn request_bytes(&self) -> usize {
         self.limits.request_bytes
+    }
+
+    /// Places for request bodies that are not small.
+    pub(crate) fn large_bodies(&self) -> &Semaphore {
+        &self.large_bodies
     }
 
     /// Decides on everything that is known before the body. A refusal is noted; the caller drains the body.
@@ -282,7 +292,7 @@ impl Gate {
 
         let load = || async {
             let stored = account.credentials.load(&account.connection).await;
-            stored.map_err(|error| UpstreamError::NotStored(error.to_string()))
+            stored.map_err(|error| UpstreamError::NoCredentials(error.to_string()))
         };
         let mut stored = load().await?;
         let mut secrets = Secrets::default();

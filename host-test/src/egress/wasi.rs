@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http::HeaderName;
 use http_body_util::BodyExt as _;
+use tokio::sync::SemaphorePermit;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::gate::{Gate, Wanted};
@@ -12,6 +13,9 @@ use super::{Rule, UpstreamError};
 
 /// A guest that writes a refused body on and on is not listened to for ever.
 const DRAINED: usize = 64 * 1024 * 1024;
+
+/// Larger bodies are collected a few at a time, so that one call can't hold a hundred of them in the host's memory.
+const SMALL: usize = 64 * 1024;
 
 /// The hooks of one call's store.
 pub(crate) struct Hooks {
@@ -68,7 +72,9 @@ async fn send(
             return Err(UpstreamError::Denied(rule));
         }
     };
-    let body = match collect(&mut body, gate.request_bytes()).await {
+    // Held until the answer's head is there.
+    let mut place = None;
+    let body = match collect(&mut body, gate, &mut place).await {
         Collected::All(body) => body,
         Collected::TooLarge => {
             drain(&mut body, DRAINED).await;
@@ -96,27 +102,29 @@ enum Collected {
     Broken,
 }
 
-async fn collect(body: &mut WasiBody, limit: usize) -> Collected {
+async fn collect<'a>(
+    body: &mut WasiBody,
+    gate: &'a Gate,
+    place: &mut Option<SemaphorePermit<'a>>,
+) -> Collected {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return Collected::Broken;
         };
-        if let Ok(data) = frame.into_data() {
-            if whole.len() + data.len() > limit {
-                return Collected::TooLarge;
-            }
-            if whole.is_empty() && body_is_at_end(body) {
-                return Collected::All(data);
-            }
-            whole.extend_from_slice(&data);
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if whole.len() + data.len() > gate.request_bytes() {
+            return Collected::TooLarge;
         }
+        if place.is_none() && whole.len() + data.len() > SMALL {
+            // Never closed, so it is always given.
+            *place = gate.large_bodies().acquire().await.ok();
+        }
+        whole.extend_from_slice(&data);
     }
     Collected::All(whole.freeze())
-}
-
-fn body_is_at_end(body: &WasiBody) -> bool {
-    http_body::Body::is_end_stream(body)
 }
 
 /// Reads a refused body to its end. Without this the guest's write fails with "connection reset", and the reason for
@@ -156,8 +164,8 @@ fn to_wasi(error: UpstreamError) -> Error {
         UpstreamError::AnswerTooLarge(limit) => Error::HttpResponseBodySize(Some(limit as u64)),
         UpstreamError::Encoded(coding) => Error::HttpResponseContentCoding(Some(coding)),
         UpstreamError::Malformed | UpstreamError::Unsealable => Error::HttpProtocolError,
-        UpstreamError::NotStored(_) | UpstreamError::Unscripted(_) => {
-            Error::InternalError(Some(error.to_string()))
-        }
+        UpstreamError::NotStored(_)
+        | UpstreamError::NoCredentials(_)
+        | UpstreamError::Unscripted(_) => Error::InternalError(Some(error.to_string())),
     }
 }

@@ -479,12 +479,9 @@ impl<'a> Call<'a> {
             Duration::from_secs(5)
         };
         let renewal = refresh::newer_than(self.connector, self.tenant, old.generation);
-        match tokio::time::timeout(patience, renewal).await {
-            Ok(Err(error)) => {
-                tracing::warn!(tenant = self.tenant.name(), %error, "the token could not be renewed ahead")
-            }
-            // Without patience the renewal goes on by itself.
-            Ok(Ok(_)) | Err(_) => {}
+        // Without patience the renewal goes on by itself.
+        if let Ok(Err(error)) = tokio::time::timeout(patience, renewal).await {
+            tracing::warn!(tenant = self.tenant.name(), %error, "the token could not be renewed ahead");
         }
         Ok(self.tenant.stored().await?)
     }

@@ -144,3 +144,21 @@ async fn what_differs_is_named() {
         assert!(error.contains(&format!("({difference})")), "{error}");
     }
 }
+
+#[tokio::test]
+async fn an_unexpected_form_is_told_by_its_length_because_it_may_hold_secrets() {
+    let mock = Arc::new(Mock::any_order());
+    let form = Errand::post(&format!("{API}/oauth/token"), "client_secret=secret")
+        .header("content-type", "application/x-www-form-urlencoded");
+    run(
+        &mock,
+        &[form, Errand::post(&format!("{API}/b"), "{\"name\":1}")],
+    )
+    .await;
+    let error = mock.finish().unwrap_err().to_string();
+    assert!(
+        error.contains("POST /oauth/token with a body of 20 bytes"),
+        "{error}"
+    );
+    assert!(error.contains("POST /b with body {\"name\":1}"), "{error}");
+}

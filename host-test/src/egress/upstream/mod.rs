@@ -99,6 +99,9 @@ pub enum UpstreamError {
     /// The new tokens could not be stored, and are lost with this call.
     #[error("the new tokens could not be stored: {0}")]
     NotStored(String),
+    /// The credential store can't be read. Nothing was sent.
+    #[error("the credentials can't be read: {0}")]
+    NoCredentials(String),
     /// A script has no such request.
     #[error("{0}")]
     Unscripted(String),
@@ -113,6 +116,7 @@ impl UpstreamError {
             | Self::Refused
             | Self::ConnectTimeout
             | Self::Tls(_)
+            | Self::NoCredentials(_)
             | Self::Unscripted(_) => true,
             Self::Broken
             | Self::NoAnswer
