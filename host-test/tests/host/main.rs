@@ -4,4 +4,5 @@ mod egress;
 mod guests;
 mod isolation;
 mod mock;
+mod signed_in;
 mod tokens;
