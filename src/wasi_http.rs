@@ -4,6 +4,7 @@ use crate::api::{Lost, Sending, Transport, headers};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use wasip2::clocks::monotonic_clock;
@@ -22,7 +23,8 @@ const CHUNK: u64 = 64 << 10;
 
 thread_local! {
     /// What the futures wait for. Filled while they are polled, emptied when something is ready: then all of them look again.
-    static WAITING: RefCell<Vec<std::rc::Rc<Pollable>>> = const { RefCell::new(Vec::new()) };
+    /// Weak: a future that goes on drops its pollable at once, because the host takes no stream back while one is there.
+    static WAITING: RefCell<Vec<Weak<Pollable>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs a future to its end. Between two looks the component sleeps until one of the things that it waits for is ready.
@@ -33,7 +35,7 @@ pub(crate) fn block_on(mut future: Pin<&mut dyn Future<Output = ()>>) {
         if future.as_mut().poll(&mut context).is_ready() {
             return;
         }
-        let waiting = WAITING.take();
+        let waiting: Vec<_> = WAITING.take().iter().filter_map(Weak::upgrade).collect();
         let pollables: Vec<&Pollable> = waiting.iter().map(AsRef::as_ref).collect();
         // An empty list would trap; it can't be empty, since a future is pending on something or on another that is.
         if !pollables.is_empty() {
@@ -44,12 +46,12 @@ pub(crate) fn block_on(mut future: Pin<&mut dyn Future<Output = ()>>) {
 
 /// Waits until a pollable is ready.
 async fn ready(pollable: Pollable) {
-    let pollable = std::rc::Rc::new(pollable);
+    let pollable = Rc::new(pollable);
     poll_fn(|_| {
         if pollable.ready() {
             Poll::Ready(())
         } else {
-            WAITING.with_borrow_mut(|waiting| waiting.push(std::rc::Rc::clone(&pollable)));
+            WAITING.with_borrow_mut(|waiting| waiting.push(Rc::downgrade(&pollable)));
             Poll::Pending
         }
     })

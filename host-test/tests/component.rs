@@ -328,6 +328,45 @@ async fn calls_side_by_side_overlap_and_answer_by_key() {
 }
 
 #[tokio::test]
+async fn many_upserts_side_by_side_all_come_to_an_end() {
+    use capsule_host::runtime::operations::{Call, ManyOptions, OnFailure, OutcomeStatus};
+    let (_host, connector, tenant, fake) = connected();
+    let before = fake.party_count();
+    // Several requests a call, so that calls end at different times and others go on between.
+    let calls = |job: &str| -> Vec<Call> {
+        (0..60)
+            .map(|number| Call {
+                key: format!("row-{number}"),
+                id: "people.upsert".into(),
+                input: json!({"matchBy": ["email", "name"], "person": {
+                    "lastName": format!("Row {number}"), "jobTitle": job, "emailAddresses": [{"address": format!("row{number}@side.example")}]
+                }})
+                .to_string(),
+            })
+            .collect()
+    };
+    let options = || ManyOptions {
+        concurrency: 8,
+        on_failure: OnFailure::KeepGoing,
+        start_within_ms: None,
+    };
+    for job in ["Buyer", "Buyer", "Head of buying"] {
+        let outcomes = connector
+            .call(&tenant)
+            .invoke_many(calls(job), options())
+            .await
+            .unwrap()
+            .value;
+        let failed: Vec<_> = outcomes
+            .iter()
+            .filter(|outcome| !matches!(outcome.status, OutcomeStatus::Done(_)))
+            .collect();
+        assert!(failed.is_empty(), "{failed:?}");
+    }
+    assert_eq!(fake.party_count() - before, 60);
+}
+
+#[tokio::test]
 async fn a_form_gets_the_schemas_of_the_account_and_its_choices() {
     use capsule_host::runtime::catalog::{ChoicesRequest, SchemaScope};
     let (_host, connector, tenant, _fake) = connected();
