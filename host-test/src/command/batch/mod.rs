@@ -14,7 +14,7 @@ mod report;
 mod run;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,8 @@ use column::Kind;
 use mapping::{Choices, Mapping, Record};
 use order::{Claims, MatchKey};
 use progress::Progress;
-use report::{Action, Before, Line, Report};
+pub(super) use report::{Action, Line};
+use report::{Before, Report};
 use run::{Ended, Event, Job, Pace, Runs, Told};
 
 /// Rows of one call: they share one sandbox and what it looks up by name (owners, teams, custom fields).
@@ -178,6 +179,15 @@ impl Shape {
             matches,
         }
     }
+
+    /// What records are recognised by where nobody says it.
+    fn usual_keys(&self) -> Vec<MatchKey> {
+        match (self.matches, self.kind) {
+            (false, _) => Vec::new(),
+            (true, Kind::Organisation) => vec![MatchKey::Name],
+            (true, Kind::Person | Kind::Other) => vec![MatchKey::Email, MatchKey::Name],
+        }
+    }
 }
 
 /// A row that is to be run.
@@ -188,45 +198,44 @@ struct Planned {
     record: Record,
 }
 
+/// What to do with each row.
+#[derive(Debug)]
+struct Task {
+    operation: Operation,
+    shape: Shape,
+    keys: Vec<MatchKey>,
+    several: Several,
+    /// Ask for each record's link.
+    links: bool,
+}
+
 /// Runs the file.
 pub(crate) async fn run(args: &BatchArgs, component: &ComponentArgs) -> Result<Exit> {
     let connector = component.load()?;
     let operation = operation(&connector, &args.id).await?;
     let shape = Shape::of(&operation.id);
     let keys = match_keys(args, &shape).map_err(of_input)?;
+    let task = Task {
+        operation,
+        shape,
+        keys,
+        several: args.several,
+        links: args.report.is_some(),
+    };
     let table = table::open(&args.csv, args.delimiter).map_err(of_input)?;
     let choices = Choices {
         map: &args.map,
         ignore: &args.ignore,
-        record: shape.record,
+        record: task.shape.record,
     };
-    let mapping = Mapping::new(&table.headings, shape.kind, &choices).map_err(of_input)?;
-
-    let before = before(args, operation.repeat_safe)?;
-    let (planned, settled) = plan(
-        &table,
-        &mapping,
-        &shape,
-        before.as_ref(),
-        operation.repeat_safe,
-    )
-    .map_err(of_input)?;
-    let jobs: Vec<Job> = planned
-        .iter()
-        .map(|planned| Job {
-            input: input(args, &shape, &keys, &planned.record),
-            claims: if shape.matches {
-                Claims::of(&planned.record, &keys)
-            } else {
-                Claims::of(&planned.record, &[])
-            },
-        })
-        .collect();
-    let limits = limits();
+    let mapping = Mapping::new(&table.headings, task.shape.kind, &choices).map_err(of_input)?;
+    let before = before(args, task.operation.repeat_safe)?;
+    let (planned, settled) = plan(&table, &mapping, &task, before.as_ref()).map_err(of_input)?;
+    let jobs = task.jobs(&planned);
     let tenant = if args.dry_run {
-        dry::tenant(limits)?
+        dry::tenant(limits())?
     } else {
-        args.account.tenant(&connector, limits).await?
+        args.account.tenant(&connector, limits()).await?
     };
 
     let began = Instant::now();
@@ -236,32 +245,63 @@ pub(crate) async fn run(args: &BatchArgs, component: &ComponentArgs) -> Result<E
     let calls = Calls {
         connector: &connector,
         tenant: &tenant,
-        id: &operation.id,
+        id: &task.operation.id,
         concurrency: args.concurrency,
     };
-    let mut book = Book {
-        planned: &planned,
-        shape: &shape,
-        operation: &operation,
-        report,
-        exits: Vec::new(),
-        failed: 0,
-    };
+    let mut book = Book::new(&planned, &task, report);
     let ended = if args.dry_run {
         book.report
-            .add(dry::check(&calls, &planned, &jobs, &shape).await)?;
+            .add(dry::check(&calls, &planned, &jobs, &task.shape).await)?;
         Ended::All
     } else {
-        let mut progress = Progress::new(jobs.len() as u64);
-        let ended = book.run(&jobs, &calls, &mut progress).await;
-        progress.finish();
-        ended?
+        book.run(&jobs, &calls).await?
     };
     let Book { report, exits, .. } = book;
     let lines = report.finish()?;
     let exit = exit(&lines, &exits, &ended);
     summary(args, &lines, &ended, began.elapsed(), resumed)?;
     Ok(exit)
+}
+
+/// Runs a file that lies in memory, as `batch ID --csv FILE` would, and tells what became of each row.
+pub(super) async fn import(
+    connector: &Connector,
+    tenant: &Tenant,
+    id: &str,
+    csv: &[u8],
+) -> Result<Vec<Line>> {
+    let operation = operation(connector, id).await?;
+    let shape = Shape::of(&operation.id);
+    let keys = shape.usual_keys();
+    let task = Task {
+        operation,
+        shape,
+        keys,
+        several: Several::Fail,
+        links: false,
+    };
+    let table = table::read(csv, None)?;
+    let mapping = Mapping::new(
+        &table.headings,
+        task.shape.kind,
+        &Choices {
+            record: task.shape.record,
+            ..Choices::default()
+        },
+    )?;
+    let (planned, settled) = plan(&table, &mapping, &task, None)?;
+    let jobs = task.jobs(&planned);
+    let mut report = Report::begin(None, None)?;
+    report.add(settled)?;
+    let calls = Calls {
+        connector,
+        tenant,
+        id: &task.operation.id,
+        concurrency: 8,
+    };
+    let mut book = Book::new(&planned, &task, report);
+    book.run(&jobs, &calls).await?;
+    Ok(book.report.finish()?.into_values().collect())
 }
 
 /// The operation, if rows are a sensible input for it.
@@ -295,10 +335,8 @@ fn match_keys(args: &BatchArgs, shape: &Shape) -> Result<Vec<MatchKey>> {
             "--match is for upsert and find-or-create: `{}` looks for nothing",
             args.id
         ),
-        (false, true) => Ok(Vec::new()),
         (true, false) => Ok(args.match_by.clone()),
-        (true, true) if shape.kind == Kind::Organisation => Ok(vec![MatchKey::Name]),
-        (true, true) => Ok(vec![MatchKey::Email, MatchKey::Name]),
+        (_, true) => Ok(shape.usual_keys()),
     }
 }
 
@@ -324,9 +362,8 @@ fn before(args: &BatchArgs, is_repeat_safe: bool) -> Result<Option<Before>> {
 fn plan(
     table: &table::Table,
     mapping: &Mapping,
-    shape: &Shape,
+    task: &Task,
     before: Option<&Before>,
-    is_repeat_safe: bool,
 ) -> Result<(Vec<Planned>, Vec<Line>)> {
     let mut planned = Vec::new();
     let mut settled = Vec::new();
@@ -354,7 +391,7 @@ fn plan(
                 let places = faults
                     .iter()
                     .filter(|fault| !fault.pointer.is_empty())
-                    .map(|fault| shape.pointer(&fault.pointer));
+                    .map(|fault| task.shape.pointer(&fault.pointer));
                 settled.push(failed(error, places.collect::<Vec<_>>().join(" ")));
                 continue;
             }
@@ -371,7 +408,7 @@ fn plan(
         {
             // The line stays as it is.
             Some(action) if action.is_done() => continue,
-            Some(Action::Started | Action::Unknown) if !is_repeat_safe => {
+            Some(Action::Started | Action::Unknown) if !task.operation.repeat_safe => {
                 let error = "an earlier run sent it and has not seen the answer: look before you repeat it; without its line in the report it \
                              is sent again";
                 settled.push(Line {
@@ -428,33 +465,47 @@ fn key(record: &Record) -> String {
         .unwrap_or_default()
 }
 
-/// The operation's input for a record.
-fn input(args: &BatchArgs, shape: &Shape, keys: &[MatchKey], record: &Record) -> Value {
-    let mut value = record.value.clone();
-    if args.report.is_some()
-        && shape.kind != Kind::Other
-        && let Some(record) = value.as_object_mut()
-    {
-        // One request for each call of the component, whatever its number of rows.
-        record
-            .entry("embed")
-            .or_insert_with(|| json!({"webUrl": true}));
+impl Task {
+    fn jobs(&self, planned: &[Planned]) -> Vec<Job> {
+        let job = |planned: &Planned| Job {
+            input: self.input(&planned.record),
+            claims: Claims::of(&planned.record, &self.keys),
+        };
+        planned.iter().map(job).collect()
     }
-    let Some(name) = shape.record else {
-        return value;
-    };
-    let mut input = Map::new();
-    input.insert("matchBy".into(), keys.iter().map(MatchKey::json).collect());
-    match args.several {
-        Several::Fail => None,
-        Several::Newest => input.insert("several".into(), "newest".into()),
-        Several::Oldest => input.insert("several".into(), "oldest".into()),
-    };
-    input.insert(name.into(), value);
-    Value::Object(input)
+
+    /// The operation's input for a record.
+    fn input(&self, record: &Record) -> Value {
+        let mut value = record.value.clone();
+        if self.links
+            && self.shape.kind != Kind::Other
+            && let Some(record) = value.as_object_mut()
+        {
+            // One request for each call of the component, whatever its number of rows.
+            record
+                .entry("embed")
+                .or_insert_with(|| json!({"webUrl": true}));
+        }
+        let Some(name) = self.shape.record else {
+            return value;
+        };
+        let mut input = Map::new();
+        input.insert(
+            "matchBy".into(),
+            self.keys.iter().map(MatchKey::json).collect(),
+        );
+        match self.several {
+            Several::Fail => None,
+            Several::Newest => input.insert("several".into(), "newest".into()),
+            Several::Oldest => input.insert("several".into(), "oldest".into()),
+        };
+        input.insert(name.into(), value);
+        Value::Object(input)
+    }
 }
 
-fn limits() -> Limits {
+/// Limits for calls that run a chunk of rows.
+pub(super) fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.egress.requests = limits.egress.requests.max(CHUNK as u32 * REQUESTS_A_ROW);
     limits
@@ -507,27 +558,29 @@ impl Runs for Calls<'_> {
 /// Writes down what becomes of the rows.
 struct Book<'a> {
     planned: &'a [Planned],
-    shape: &'a Shape,
-    operation: &'a Operation,
+    task: &'a Task,
     report: Report,
     /// What the failed rows would have ended the command with.
     exits: Vec<Exit>,
-    failed: u64,
 }
 
-impl Book<'_> {
-    async fn run(
-        &mut self,
-        jobs: &[Job],
-        calls: &Calls<'_>,
-        progress: &mut Progress,
-    ) -> Result<Ended> {
+impl<'a> Book<'a> {
+    fn new(planned: &'a [Planned], task: &'a Task, report: Report) -> Self {
+        Self {
+            planned,
+            task,
+            report,
+            exits: Vec::new(),
+        }
+    }
+
+    async fn run(&mut self, jobs: &[Job], calls: &Calls<'_>) -> Result<Ended> {
         let pace = Pace {
             chunk: CHUNK,
             attempts: 6,
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(60),
-            is_repeat_safe: self.operation.repeat_safe,
+            is_repeat_safe: self.task.operation.repeat_safe,
         };
         let (stopper, mut stop) = watch::channel(false);
         let listening = tokio::spawn(async move {
@@ -541,61 +594,60 @@ impl Book<'_> {
                 }
             }
         });
+        let mut open: BTreeSet<usize> = (0..jobs.len()).collect();
+        let mut progress = Progress::new(jobs.len() as u64);
         let ended = run::run(jobs, calls, &pace, &mut stop, |event| {
-            self.tell(event, progress)
+            if let Event::Settled(row, _) = &event {
+                open.remove(row);
+            }
+            self.tell(event, &mut progress)
         })
         .await;
+        progress.finish();
         listening.abort();
-        let ended = ended?;
-        let there: Vec<u64> = self
-            .report
-            .lines()
-            .filter(|line| line.action != Action::Started)
-            .map(|line| line.row)
-            .collect();
-        let missing = self
-            .planned
-            .iter()
-            .filter(|planned| there.binary_search(&planned.row).is_err());
-        self.report.add(
-            missing
-                .map(|planned| Line::new(planned.row, &planned.key, Action::NotStarted))
-                .collect::<Vec<_>>(),
-        )?;
-        Ok(ended)
+        self.put(open.iter(), Action::NotStarted)?;
+        ended
     }
 
     fn tell(&mut self, event: Event<'_>, progress: &mut Progress) -> Result<()> {
         match event {
-            Event::Started(_) if self.operation.repeat_safe => Ok(()),
-            Event::Started(rows) => {
-                let lines: Vec<Line> = rows
-                    .iter()
-                    .filter_map(|row| self.planned.get(*row))
-                    .map(|planned| Line::new(planned.row, &planned.key, Action::Started))
-                    .collect();
-                self.report.add(lines)
-            }
+            // Where rows may be sent twice, nobody needs to know which were under way.
+            Event::Started(_) | Event::Back(_) if self.task.operation.repeat_safe => Ok(()),
+            Event::Started(rows) => self.put(rows, Action::Started),
+            Event::Back(rows) => self.put(rows, Action::NotStarted),
             Event::Settled(row, outcome) => {
                 let Some(planned) = self.planned.get(row) else {
                     return Ok(());
                 };
                 let line = match outcome {
-                    Ok(output) => done(planned, self.operation, output),
+                    Ok(output) => done(planned, &self.task.operation, output),
                     Err(failure) => {
                         self.exits.push(failure.exit);
-                        self.failed += 1;
-                        failed(planned, self.shape, failure)
+                        failed(planned, &self.task.shape, failure)
                     }
                 };
-                progress.step(self.failed);
+                progress.step(self.exits.len() as u64);
                 self.report.add([line])
+            }
+            Event::Broken(rows, failure) => {
+                progress.say(&format!(
+                    "a call with {rows} rows broke down, each is tried by itself: {}",
+                    failure.told()
+                ));
+                Ok(())
             }
             Event::Waiting(wait, why) => {
                 progress.say(&format!("{why}: waiting {}", spoken(wait)));
                 Ok(())
             }
         }
+    }
+
+    /// Writes the same of several rows.
+    fn put<'r>(&mut self, rows: impl IntoIterator<Item = &'r usize>, action: Action) -> Result<()> {
+        let planned = rows.into_iter().filter_map(|row| self.planned.get(*row));
+        self.report
+            .add(planned.map(|planned| Line::new(planned.row, &planned.key, action)))
     }
 }
 

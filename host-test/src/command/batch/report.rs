@@ -171,11 +171,6 @@ impl Report {
         Ok(())
     }
 
-    /// The rows so far.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {
-        self.lines.values()
-    }
-
     /// Writes the file in order, each row once. The old file stands until the new one is whole.
     pub(crate) fn finish(self) -> Result<BTreeMap<u64, Line>> {
         if let Some((path, writer)) = self.file {

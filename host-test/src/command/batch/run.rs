@@ -58,8 +58,12 @@ pub(crate) struct Pace {
 pub(crate) enum Event<'a> {
     /// These rows are sent now.
     Started(&'a [usize]),
+    /// These of them were not carried out, and wait again.
+    Back(&'a [usize]),
     /// This is the last word about a row.
     Settled(usize, Result<&'a Value, &'a Failure>),
+    /// The sandbox was stopped with so many rows in it; each of them is tried by itself.
+    Broken(usize, &'a Failure),
     /// Nothing happens for so long.
     Waiting(Duration, &'a str),
 }
@@ -105,6 +109,7 @@ pub(crate) async fn run<R: Runs>(
         let outcomes = match runs.run(&calls).await {
             Ok(outcomes) => outcomes,
             Err(failure) if is_broken(&failure) && chunk.len() > 1 && pace.is_repeat_safe => {
+                tell(Event::Broken(chunk.len(), &failure))?;
                 alone.extend(&chunk);
                 continue;
             }
@@ -149,6 +154,13 @@ pub(crate) async fn run<R: Runs>(
                 }
             }
             waiting.remove(&row);
+        }
+        let back: Vec<usize> = chunk
+            .into_iter()
+            .filter(|row| waiting.contains(row))
+            .collect();
+        if !back.is_empty() {
+            tell(Event::Back(&back))?;
         }
         if is_refused {
             return Ok(Ended::TokenRefused);
@@ -317,7 +329,7 @@ mod tests {
         let (mut settled, mut waits) = (Vec::new(), Vec::new());
         let ended = run(&jobs, &script, pace, &mut stop, |event| {
             match event {
-                Event::Started(_) => {}
+                Event::Started(_) | Event::Back(_) | Event::Broken(..) => {}
                 Event::Settled(row, outcome) => settled.push((row, outcome.is_ok())),
                 Event::Waiting(wait, _) => waits.push(wait),
             }
