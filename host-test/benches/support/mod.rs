@@ -16,10 +16,10 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 /// Where the tenant's requests go. Nobody is asked: the upstream answers itself.
-pub const BASE: &str = "https://api.capsulecrm.com";
+pub(crate) const BASE: &str = "https://api.capsulecrm.com";
 
 /// The input of `people.create`.
-pub fn person() -> String {
+pub(crate) fn person() -> String {
     json!({
         "firstName": "Inês",
         "lastName": "Duarte",
@@ -34,7 +34,7 @@ pub fn person() -> String {
 }
 
 /// A party as Capsule gives it.
-pub fn party(id: u64) -> Value {
+pub(crate) fn party(id: u64) -> Value {
     json!({
         "id": id, "type": "person", "title": null, "firstName": "Inês", "lastName": format!("Duarte {id}"), "jobTitle": "Buyer", "about": null,
         "organisation": {"id": 9002, "type": "organisation", "name": "Lagoa Foods", "pictureURL": "https://img.example/9002"},
@@ -50,16 +50,16 @@ pub fn party(id: u64) -> Value {
 
 /// Capsule as far as the benches ask: a create, and a list of 10,000 parties in pages of 100. Each body is made once.
 #[derive(Clone)]
-pub struct Canned {
+pub(crate) struct Canned {
     created: Bytes,
     page: Bytes,
 }
 
 /// Parties in the list.
-pub const LISTED: u32 = 10_000;
+pub(crate) const LISTED: u32 = 10_000;
 
 impl Canned {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let rows: Vec<Value> = (1..=100).map(party).collect();
         Self {
             created: json!({"party": party(9001)}).to_string().into(),
@@ -139,8 +139,8 @@ impl Transport for Canned {
 
 /// An upstream that keeps every request waiting, and counts them.
 #[derive(Clone, Default)]
-pub struct Held {
-    pub waiting: Arc<std::sync::atomic::AtomicUsize>,
+pub(crate) struct Held {
+    pub(crate) waiting: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 #[async_trait]
@@ -157,7 +157,7 @@ impl Upstream for Held {
 }
 
 /// The bytes of the component under measure.
-pub fn component() -> Vec<u8> {
+pub(crate) fn component() -> Vec<u8> {
     let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
         || {
             std::path::PathBuf::from(concat!(
@@ -171,7 +171,7 @@ pub fn component() -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
 }
 
-pub fn host(slots: usize) -> Host {
+pub(crate) fn host(slots: usize) -> Host {
     Host::new(HostOptions {
         slots,
         ..HostOptions::default()
@@ -179,11 +179,11 @@ pub fn host(slots: usize) -> Host {
     .unwrap()
 }
 
-pub fn connector(host: &Host) -> Connector {
+pub(crate) fn connector(host: &Host) -> Connector {
     host.load(&component()).unwrap()
 }
 
-pub fn tenant(name: &str, upstream: impl Upstream, concurrency: usize) -> Tenant {
+pub(crate) fn tenant(name: &str, upstream: impl Upstream, concurrency: usize) -> Tenant {
     Tenant::builder(name)
         .access_token(Secret::from("a token"))
         .grant(Origin::parse(BASE).unwrap())
@@ -198,7 +198,7 @@ pub fn tenant(name: &str, upstream: impl Upstream, concurrency: usize) -> Tenant
 }
 
 /// The core, run natively over the same answers.
-pub fn native() -> Client {
+pub(crate) fn native() -> Client {
     Client::new(
         Canned::new(),
         Settings {
@@ -209,7 +209,7 @@ pub fn native() -> Client {
 }
 
 /// Drives a future whose transport answers at once.
-pub fn now<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {

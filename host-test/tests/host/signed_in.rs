@@ -8,7 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use capsule_host::egress::{InProcess, Origin, Secret};
 use capsule_host::fake::{Clock, DropWhen, Fake, FakeOptions, Fault, FaultRule};
-use capsule_host::runtime::{CallError, Connector, Host, HostOptions, Revoke, Tenant, TenantBuilder, auth, types};
+use capsule_host::runtime::{
+    CallError, Connector, Host, HostOptions, Revoke, Tenant, TenantBuilder, auth, types,
+};
 use http::Method;
 use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
@@ -18,9 +20,15 @@ const REDIRECT: &str = "http://127.0.0.1:8917/callback";
 fn connector() -> Connector {
     let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/capsule_crm.wasm");
     let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(built, PathBuf::from);
-    let bytes =
-        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
-    Host::new(HostOptions { slots: 8, ..HostOptions::default() }).unwrap().load(&bytes).unwrap()
+    let bytes = std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
+    Host::new(HostOptions {
+        slots: 8,
+        ..HostOptions::default()
+    })
+    .unwrap()
+    .load(&bytes)
+    .unwrap()
 }
 
 fn fake() -> Fake {
@@ -45,12 +53,18 @@ fn tenant(fake: &Fake) -> TenantBuilder {
 async fn approve(fake: &Fake, url: &str) -> String {
     let url = url::Url::parse(url).unwrap();
     let path = format!("{}?{}", url.path(), url.query().unwrap());
-    let request = http::Request::get(path).header("host", "api.capsulecrm.com").body(axum::body::Body::empty()).unwrap();
+    let request = http::Request::get(path)
+        .header("host", "api.capsulecrm.com")
+        .body(axum::body::Body::empty())
+        .unwrap();
     let response = fake.router().oneshot(request).await.unwrap();
     assert_eq!(response.status(), 302);
     let back = url::Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
-    let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
-    code
+    back.query_pairs()
+        .find(|(name, _)| name == "code")
+        .unwrap()
+        .1
+        .into_owned()
 }
 
 async fn sign_in(connector: &Connector, tenant: &Tenant, fake: &Fake) {
@@ -66,12 +80,18 @@ async fn sign_in(connector: &Connector, tenant: &Tenant, fake: &Fake) {
     assert_eq!(url.report.requests, 0);
     let code = approve(fake, &url.value).await;
     let call = connector.call(tenant);
-    let connected = call.exchange_code(Secret::from(code), REDIRECT, Some(Secret::from(verifier))).await.unwrap();
+    let connected = call
+        .exchange_code(Secret::from(code), REDIRECT, Some(Secret::from(verifier)))
+        .await
+        .unwrap();
     assert!(connected.value.account.is_some());
 }
 
 fn is_unauthenticated(error: &CallError) -> bool {
-    matches!(error.to_wit(), types::Error::Permanent(types::PermanentError::Unauthenticated(_)))
+    matches!(
+        error.to_wit(),
+        types::Error::Permanent(types::PermanentError::Unauthenticated(_))
+    )
 }
 
 #[tokio::test]
@@ -87,8 +107,16 @@ async fn a_person_signs_in_is_renewed_and_signs_out() {
     let second = connector.call(&tenant).check().await.unwrap().value;
     assert_eq!(first.user_id, second.user_id);
 
-    connector.call(&tenant).revoke(Revoke::RefreshToken).await.unwrap();
-    connector.call(&tenant).revoke(Revoke::AccessToken).await.unwrap();
+    connector
+        .call(&tenant)
+        .revoke(Revoke::RefreshToken)
+        .await
+        .unwrap();
+    connector
+        .call(&tenant)
+        .revoke(Revoke::AccessToken)
+        .await
+        .unwrap();
     let gone = connector.call(&tenant).check().await.unwrap_err();
     assert!(is_unauthenticated(&gone), "{gone}");
 }
@@ -108,9 +136,19 @@ async fn a_refresh_whose_answer_is_lost_is_told_as_such_and_the_old_token_goes_o
     let (connector, fake) = (connector(), fake());
     let tenant = tenant(&fake).build().unwrap();
     sign_in(&connector, &tenant, &fake).await;
-    fake.faults().add(FaultRule::new(Fault::dropped(DropWhen::After)).on(Method::POST, "/oauth/token").times(1));
+    fake.faults().add(
+        FaultRule::new(Fault::dropped(DropWhen::After))
+            .on(Method::POST, "/oauth/token")
+            .times(1),
+    );
     let error = connector.call(&tenant).refresh().await.unwrap_err();
-    assert!(matches!(error.to_wit(), types::Error::Permanent(types::PermanentError::OutcomeUnknown(_))), "{error}");
+    assert!(
+        matches!(
+            error.to_wit(),
+            types::Error::Permanent(types::PermanentError::OutcomeUnknown(_))
+        ),
+        "{error}"
+    );
     connector.call(&tenant).check().await.unwrap();
 }
 
