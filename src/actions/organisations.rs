@@ -20,7 +20,7 @@ pub async fn create(client: &Client, input: NewOrganisation) -> Result<Party, Er
 /// Change an organisation.
 ///
 /// # Errors
-/// `not-found`, `invalid-input`, `ambiguous`, and what sending gives.
+/// `not-found`, `invalid-input`, `ambiguous`, `incomplete` for a person, and what sending gives.
 pub async fn update(client: &Client, input: OrganisationUpdate) -> Result<Party, Error> {
     if let Some(name) = &input.name {
         named(name, "/name")?;
@@ -39,7 +39,7 @@ pub async fn find(client: &Client, input: FindParties) -> Result<PartyPage, Erro
 /// Change an organisation, or create one.
 ///
 /// # Errors
-/// `invalid-input`, `ambiguous`, and what sending gives.
+/// `invalid-input`, `ambiguous`, `too-large` for more matches than can be looked at, and what sending gives.
 pub async fn upsert(client: &Client, input: OrganisationUpsert) -> Result<UpsertedParty, Error> {
     recognise(client, input, true).await
 }
@@ -47,7 +47,7 @@ pub async fn upsert(client: &Client, input: OrganisationUpsert) -> Result<Upsert
 /// Find an organisation, or create one.
 ///
 /// # Errors
-/// `invalid-input`, `ambiguous`, and what sending gives.
+/// `invalid-input`, `ambiguous`, `too-large` for more matches than can be looked at, and what sending gives.
 pub async fn find_or_create(
     client: &Client,
     input: OrganisationUpsert,

@@ -10,7 +10,7 @@ use crate::bindings::integration::connector::types::Error;
 /// Create a person.
 ///
 /// # Errors
-/// `invalid-input`, `ambiguous`, `outcome-unknown`, and what sending gives.
+/// `invalid-input`, `ambiguous`, `outcome-unknown`, `incomplete` after an employer was created, and what sending gives.
 pub async fn create(client: &Client, input: NewPerson) -> Result<Party, Error> {
     named(&input, "")?;
     party::create(client, &input.into(), "").await
@@ -19,7 +19,7 @@ pub async fn create(client: &Client, input: NewPerson) -> Result<Party, Error> {
 /// Change a person.
 ///
 /// # Errors
-/// `not-found`, `invalid-input`, `ambiguous`, and what sending gives.
+/// `not-found`, `invalid-input`, `ambiguous`, `incomplete` after an employer was created or for an organisation, and what sending gives.
 pub async fn update(client: &Client, input: PersonUpdate) -> Result<Party, Error> {
     party::update(client, &input.into()).await
 }
@@ -35,7 +35,8 @@ pub async fn find(client: &Client, input: FindParties) -> Result<PartyPage, Erro
 /// Change a person, or create one.
 ///
 /// # Errors
-/// `invalid-input`, `ambiguous`, and what sending gives.
+/// `invalid-input`, `ambiguous`, `too-large` for more matches than can be looked at, `incomplete` after an employer was created, and
+/// what sending gives.
 pub async fn upsert(client: &Client, input: PersonUpsert) -> Result<UpsertedParty, Error> {
     recognise(client, input, true).await
 }
@@ -43,7 +44,8 @@ pub async fn upsert(client: &Client, input: PersonUpsert) -> Result<UpsertedPart
 /// Find a person, or create one.
 ///
 /// # Errors
-/// `invalid-input`, `ambiguous`, and what sending gives.
+/// `invalid-input`, `ambiguous`, `too-large` for more matches than can be looked at, `incomplete` after an employer was created, and
+/// what sending gives.
 pub async fn find_or_create(client: &Client, input: PersonUpsert) -> Result<UpsertedParty, Error> {
     recognise(client, input, false).await
 }

@@ -117,7 +117,7 @@ impl Client {
             },
             None => Position {
                 page: 1,
-                per_page: limit.clamp(LEAST, span.per_page),
+                per_page: limit.max(LEAST).min(span.per_page),
                 skip: 0,
             },
         };

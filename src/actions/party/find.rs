@@ -82,7 +82,7 @@ impl Wanted {
                 .flatten();
             rows.filter_map(|one| one.get(key)?.as_str()).any(fits)
         };
-        text("type") == Some(kind)
+        text("type").is_none_or(|given| given == kind)
             && match self {
                 Self::Email(address) => {
                     any("emailAddresses", "address", &|given| same(given, address))

@@ -177,6 +177,13 @@ fn a_change_of_the_other_kind_is_told_as_half_done() {
 }
 
 #[test]
+fn an_answer_without_a_type_is_of_the_kind_that_was_meant() {
+    let script = Script::new().on("PUT", PARTY, 200, one(&json!({"id": 7, "about": "x"})));
+    let (output, _) = done(script, "people.update", &json!({"id": 7, "about": "x"}));
+    assert_eq!(output["about"], "x");
+}
+
+#[test]
 fn no_employer_is_created_for_an_organisation() {
     let script = Script::new().on("GET", PARTY, 200, one(&organisation(7, "Lagoa")));
     assert_eq!(
