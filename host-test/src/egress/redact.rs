@@ -1,7 +1,8 @@
 //! Finds live secrets in what comes in, also where one is cut in two by a chunk's border.
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use bytes::{Bytes, BytesMut};
+use memchr::memmem;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Secret;
 
@@ -15,41 +16,34 @@ pub(crate) struct Redactor {
 }
 
 struct Search {
-    automaton: AhoCorasick,
-    patterns: Vec<String>,
-    replacements: Vec<String>,
+    patterns: Vec<Pattern>,
     longest: usize,
+}
+
+struct Pattern {
+    finder: memmem::Finder<'static>,
+    replacement: String,
 }
 
 impl Redactor {
     /// Each secret with what shall stand in its place.
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = (&'a Secret, &'a str)>) -> Self {
         let mut patterns = Vec::new();
-        let mut replacements = Vec::new();
         for (secret, replacement) in secrets {
             for spelling in spellings(secret.expose()) {
-                patterns.push(spelling);
-                replacements.push(replacement.to_owned());
+                let finder = memmem::Finder::new(&spelling).into_owned();
+                patterns.push(Pattern {
+                    finder,
+                    replacement: replacement.to_owned(),
+                });
             }
         }
-        let longest = patterns.iter().map(String::len).max().unwrap_or(0);
-        let search = if patterns.is_empty() {
-            None
-        } else {
-            // Building fails only for billions of patterns; then everything would pass unsearched, so say so loudly.
-            match AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(&patterns)
-            {
-                Ok(automaton) => Some(Search {
-                    automaton,
-                    patterns,
-                    replacements,
-                    longest,
-                }),
-                Err(error) => unreachable!("a handful of patterns makes an automaton: {error}"),
-            }
-        };
+        let longest = patterns
+            .iter()
+            .map(|pattern| pattern.text().len())
+            .max()
+            .unwrap_or(0);
+        let search = (longest > 0).then_some(Search { patterns, longest });
         Self {
             search,
             carry: BytesMut::new(),
@@ -88,18 +82,28 @@ impl Redactor {
 }
 
 impl Search {
-    /// The replaced text and how much of the input it covers.
+    /// The replaced text and how much of the input it covers. A handful of searches beats one automaton here, because a
+    /// request has few secrets and building an automaton costs more than most answers are long.
     fn replace(&self, text: &[u8], last: bool) -> (Bytes, usize) {
         let certain = if last { text.len() } else { self.certain(text) };
         let mut out = BytesMut::with_capacity(certain);
         let mut done = 0;
-        for found in self.automaton.find_iter(text) {
-            if found.start() >= certain {
-                break;
+        let mut next: Vec<Option<usize>> = self
+            .patterns
+            .iter()
+            .map(|pattern| pattern.find(text, 0))
+            .collect();
+        while let Some((start, pattern)) = self.leftmost_longest(&next)
+            && start < certain
+        {
+            out.extend_from_slice(&text[done..start]);
+            out.extend_from_slice(pattern.replacement.as_bytes());
+            done = start + pattern.text().len();
+            for (found, pattern) in next.iter_mut().zip(&self.patterns) {
+                if found.is_some_and(|found| found < done) {
+                    *found = pattern.find(text, done);
+                }
             }
-            out.extend_from_slice(&text[done..found.start()]);
-            out.extend_from_slice(self.replacements[found.pattern().as_usize()].as_bytes());
-            done = found.end();
         }
         if done < certain {
             out.extend_from_slice(&text[done..certain]);
@@ -108,14 +112,21 @@ impl Search {
         (out.freeze(), done)
     }
 
+    fn leftmost_longest(&self, next: &[Option<usize>]) -> Option<(usize, &Pattern)> {
+        let found = next
+            .iter()
+            .zip(&self.patterns)
+            .filter_map(|(found, pattern)| Some(((*found)?, pattern)));
+        found.min_by_key(|(start, pattern)| (*start, usize::MAX - pattern.text().len()))
+    }
+
     /// Where the first secret may begin whose end is still to come. A match that starts before it is final: if a longer
     /// one were possible there, the text from there on would be that one's beginning.
     fn certain(&self, text: &[u8]) -> usize {
         let from = text.len().saturating_sub(self.longest - 1);
         let begins = |tail: &[u8]| {
-            self.patterns
-                .iter()
-                .any(|pattern| pattern.len() > tail.len() && pattern.as_bytes().starts_with(tail))
+            let mut texts = self.patterns.iter().map(Pattern::text);
+            texts.any(|pattern| pattern.len() > tail.len() && pattern.starts_with(tail))
         };
         (from..text.len())
             .find(|&at| begins(&text[at..]))
@@ -123,14 +134,33 @@ impl Search {
     }
 }
 
+impl Pattern {
+    fn text(&self) -> &[u8] {
+        self.finder.needle()
+    }
+
+    fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        self.finder.find(&text[from..]).map(|at| from + at)
+    }
+}
+
+/// What no encoder of URLs or JSON changes.
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 fn spellings(secret: &str) -> Vec<String> {
     if secret.len() < SHORTEST {
         return Vec::new();
     }
+    let percent = utf8_percent_encode(secret, &UNRESERVED).to_string();
+    if percent == secret {
+        return vec![percent];
+    }
     let json = serde_json::Value::from(secret).to_string();
     let json = json.get(1..json.len() - 1).unwrap_or_default().to_owned();
-    let percent = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC)
-        .to_string();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let mut all = vec![
         secret.to_owned(),

@@ -15,8 +15,6 @@ mod generated {
     });
 }
 
-pub(crate) use generated::{Connector as Exports, ConnectorPre as ExportsPre};
-
 /// `integration:connector/types`: errors.
 pub use generated::integration::connector::types;
 

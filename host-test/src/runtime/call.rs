@@ -4,21 +4,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
-use wasmtime::Store;
 
 use super::bindings::auth::{AuthorizeRequest, Client, CodeGrant, Connection};
 use super::bindings::catalog::{ChoicePage, ChoicesRequest, SchemaPair, SchemaScope};
+use super::bindings::operations;
 use super::bindings::triggers::{
     self, Batch, Delivery, Event, Listener, Position, ReconcileRequest, Reply,
 };
 use super::bindings::types::Error;
-use super::bindings::{Exports, operations};
 use super::connector::Connector;
 use super::error::{CallError, HostError};
 use super::limits::Bounds;
 use super::refresh::{self, GuestRefresher, Refreshed};
 use super::report::Report;
-use super::sandbox::{self, Sandbox};
+use super::sandbox::{self, Exports};
 use super::tenant::Tenant;
 use crate::egress::{
     CredentialKind, EgressLimits, Gate, Generation, Origin, Refresher, Secret, StoredCredentials,
@@ -97,11 +96,11 @@ impl<'a> Call<'a> {
         let (bounds, egress) = self.tenant.limits().bounds(Some(id));
         let (id, input) = (id.to_owned(), input.into());
         let answer = self
-            .with_token(bounds, egress, |exports, store| {
+            .with_token(bounds, egress, |mut exports| {
                 Box::pin(async move {
                     exports
-                        .integration_connector_operations()
-                        .call_invoke(store, &id, &input)
+                        .operations()?
+                        .call_invoke(exports.store, &id, &input)
                         .await
                 })
             })
@@ -135,11 +134,11 @@ impl<'a> Call<'a> {
                 .start_within_ms
                 .map_or(latest, |within| within.min(latest)),
         );
-        self.with_token(bounds, egress, |exports, store| {
+        self.with_token(bounds, egress, |mut exports| {
             Box::pin(async move {
                 exports
-                    .integration_connector_operations()
-                    .call_invoke_many(store, &calls, options)
+                    .operations()?
+                    .call_invoke_many(exports.store, &calls, options)
                     .await
             })
         })
@@ -153,11 +152,11 @@ impl<'a> Call<'a> {
         scope: SchemaScope,
     ) -> Result<Answer<Vec<SchemaPair>>, CallError> {
         let ids = ids.to_vec();
-        self.plain(|exports, store| {
+        self.plain(|mut exports| {
             Box::pin(async move {
                 exports
-                    .integration_connector_catalog()
-                    .call_schemas(store, &ids, scope)
+                    .catalog()?
+                    .call_schemas(exports.store, &ids, scope)
                     .await
             })
         })
@@ -166,11 +165,11 @@ impl<'a> Call<'a> {
 
     /// Options of a field.
     pub async fn choices(self, request: ChoicesRequest) -> Result<Answer<ChoicePage>, CallError> {
-        self.plain(|exports, store| {
+        self.plain(|mut exports| {
             Box::pin(async move {
                 exports
-                    .integration_connector_catalog()
-                    .call_choices(store, &request)
+                    .catalog()?
+                    .call_choices(exports.store, &request)
                     .await
             })
         })
@@ -183,11 +182,11 @@ impl<'a> Call<'a> {
         delivery: Delivery,
         listeners: Vec<Listener>,
     ) -> Result<Answer<Reply>, CallError> {
-        self.plain(|exports, store| {
+        self.plain(|mut exports| {
             Box::pin(async move {
                 exports
-                    .integration_connector_triggers()
-                    .call_handle_delivery(store, &delivery, &listeners)
+                    .triggers()?
+                    .call_handle_delivery(exports.store, &delivery, &listeners)
                     .await
             })
         })
@@ -201,11 +200,11 @@ impl<'a> Call<'a> {
         start: Position,
         limit: u32,
     ) -> Result<Answer<Batch>, CallError> {
-        self.plain(|exports, store| {
+        self.plain(|mut exports| {
             Box::pin(async move {
                 exports
-                    .integration_connector_triggers()
-                    .call_poll(store, &listeners, &start, limit)
+                    .triggers()?
+                    .call_poll(exports.store, &listeners, &start, limit)
                     .await
             })
         })
@@ -217,11 +216,11 @@ impl<'a> Call<'a> {
         self,
         request: ReconcileRequest,
     ) -> Result<Answer<triggers::Report>, CallError> {
-        self.plain(|exports, store| {
+        self.plain(|mut exports| {
             Box::pin(async move {
                 exports
-                    .integration_connector_triggers()
-                    .call_reconcile(store, &request)
+                    .triggers()?
+                    .call_reconcile(exports.store, &request)
                     .await
             })
         })
@@ -234,11 +233,11 @@ impl<'a> Call<'a> {
         listener: Listener,
         limit: u32,
     ) -> Result<Answer<Vec<Event>>, CallError> {
-        self.plain(|exports, store| {
+        self.plain(|mut exports| {
             Box::pin(async move {
                 exports
-                    .integration_connector_triggers()
-                    .call_sample(store, &listener, limit)
+                    .triggers()?
+                    .call_sample(exports.store, &listener, limit)
                     .await
             })
         })
@@ -247,8 +246,8 @@ impl<'a> Call<'a> {
 
     /// Who is connected.
     pub async fn check(self) -> Result<Answer<Connection>, CallError> {
-        self.plain(|exports, store| {
-            Box::pin(exports.integration_connector_auth().call_check(store))
+        self.plain(|mut exports| {
+            Box::pin(async move { exports.auth()?.call_check(exports.store).await })
         })
         .await
     }
@@ -264,11 +263,11 @@ impl<'a> Call<'a> {
             gate,
             self.tenant.environment(None),
             &bounds,
-            |exports, store| {
+            |mut exports| {
                 Box::pin(async move {
                     exports
-                        .integration_connector_auth()
-                        .call_authorize_url(store, &request)
+                        .auth()?
+                        .call_authorize_url(exports.store, &request)
                         .await
                 })
             },
@@ -304,11 +303,11 @@ impl<'a> Call<'a> {
                 gate,
                 self.tenant.environment(None),
                 &bounds,
-                |exports, store| {
+                |mut exports| {
                     Box::pin(async move {
                         exports
-                            .integration_connector_auth()
-                            .call_exchange_code(store, &client, &grant)
+                            .auth()?
+                            .call_exchange_code(exports.store, &client, &grant)
                             .await
                     })
                 },
@@ -358,11 +357,11 @@ impl<'a> Call<'a> {
             gate,
             self.tenant.environment(None),
             &bounds,
-            |exports, store| {
+            |mut exports| {
                 Box::pin(async move {
                     exports
-                        .integration_connector_auth()
-                        .call_revoke(store, &client, &token)
+                        .auth()?
+                        .call_revoke(exports.store, &client, &token)
                         .await
                 })
             },
@@ -414,7 +413,7 @@ impl<'a> Call<'a> {
     /// An ordinary call with ordinary limits.
     async fn plain<T, F>(self, function: F) -> Result<Answer<T>, CallError>
     where
-        F: for<'b> FnOnce(&'b Exports, &'b mut Store<Sandbox>) -> Run<'b, T>,
+        F: for<'b> FnOnce(Exports<'b>) -> Run<'b, T>,
     {
         let (bounds, egress) = self.tenant.limits().bounds(None);
         self.with_token(bounds, egress, function).await
@@ -428,7 +427,7 @@ impl<'a> Call<'a> {
         function: F,
     ) -> Result<Answer<T>, CallError>
     where
-        F: for<'b> FnOnce(&'b Exports, &'b mut Store<Sandbox>) -> Run<'b, T>,
+        F: for<'b> FnOnce(Exports<'b>) -> Run<'b, T>,
     {
         let stored = self.fresh().await?;
         let refresher = stored
@@ -494,7 +493,7 @@ impl<'a> Call<'a> {
         function: F,
     ) -> Result<Answer<T>, CallError>
     where
-        F: for<'b> FnOnce(&'b Exports, &'b mut Store<Sandbox>) -> Run<'b, T>,
+        F: for<'b> FnOnce(Exports<'b>) -> Run<'b, T>,
     {
         let _place = self.tenant.place().await?;
         let slots = self.connector.host.shared.slots.clone();

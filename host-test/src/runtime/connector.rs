@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::bindings::ExportsPre;
+use futures::future::BoxFuture;
+
 use super::bindings::catalog::{Descriptor, Operation, SchemaPair, SchemaScope, Trigger};
+use super::bindings::types::Error;
 use super::call::Call;
 use super::error::{CallError, HostError};
 use super::host::Host;
 use super::limits::Limits;
-use super::sandbox::{self, Sandbox};
+use super::sandbox::{self, Exports, Prepared};
 use super::tenant::Tenant;
 use crate::egress::{ComponentDigest, Gate, Origin};
 
@@ -16,32 +18,12 @@ use crate::egress::{ComponentDigest, Gate, Origin};
 #[derive(Clone)]
 pub struct Connector {
     pub(super) host: Host,
-    pub(super) pre: Arc<ExportsPre<Sandbox>>,
+    pub(super) pre: Arc<Prepared>,
     digest: ComponentDigest,
 }
 
-/// Runs a metadata function: no environment, no way out, nobody's credentials.
-macro_rules! describe {
-    ($connector:expr, |$exports:ident, $store:ident| $call:expr) => {{
-        let connector = $connector;
-        let gate = Arc::new(Gate::closed(connector.digest));
-        let (bounds, _) = Limits::default().bounds(None);
-        let slots = connector.host.shared.slots.clone();
-        let _slot = slots.acquire_owned().await.map_err(|_| HostError::Closed)?;
-        sandbox::run(
-            &connector.pre,
-            gate,
-            Vec::new(),
-            &bounds,
-            |$exports, $store| Box::pin($call),
-        )
-        .await
-        .map(|(value, _)| value)
-    }};
-}
-
 impl Connector {
-    pub(super) fn new(host: Host, pre: ExportsPre<Sandbox>, digest: ComponentDigest) -> Self {
+    pub(super) fn new(host: Host, pre: Prepared, digest: ComponentDigest) -> Self {
         Self {
             host,
             pre: Arc::new(pre),
@@ -61,34 +43,53 @@ impl Connector {
 
     /// Who this is.
     pub async fn describe(&self) -> Result<Descriptor, CallError> {
-        describe!(self, |exports, store| exports
-            .integration_connector_catalog()
-            .call_describe(store))
+        self.metadata(|mut exports| {
+            Box::pin(async move { exports.catalog()?.call_describe(exports.store).await })
+        })
+        .await
     }
 
     /// All operations.
     pub async fn operations(&self) -> Result<Vec<Operation>, CallError> {
-        describe!(self, |exports, store| exports
-            .integration_connector_catalog()
-            .call_operations(store))
+        self.metadata(|mut exports| {
+            Box::pin(async move { exports.catalog()?.call_operations(exports.store).await })
+        })
+        .await
     }
 
     /// All triggers.
     pub async fn triggers(&self) -> Result<Vec<Trigger>, CallError> {
-        describe!(self, |exports, store| exports
-            .integration_connector_catalog()
-            .call_triggers(store))
+        self.metadata(|mut exports| {
+            Box::pin(async move { exports.catalog()?.call_triggers(exports.store).await })
+        })
+        .await
     }
 
     /// Schemas that are the same for every account.
     pub async fn schemas(&self, ids: &[String]) -> Result<Vec<SchemaPair>, CallError> {
         let ids = ids.to_vec();
-        describe!(self, |exports, store| async move {
-            exports
-                .integration_connector_catalog()
-                .call_schemas(store, &ids, SchemaScope::General)
-                .await
+        self.metadata(|mut exports| {
+            Box::pin(async move {
+                exports
+                    .catalog()?
+                    .call_schemas(exports.store, &ids, SchemaScope::General)
+                    .await
+            })
         })
+        .await
+    }
+
+    /// Runs a function that is the same for everybody: no environment, no way out, nobody's credentials.
+    async fn metadata<T, F>(&self, function: F) -> Result<T, CallError>
+    where
+        F: for<'a> FnOnce(Exports<'a>) -> BoxFuture<'a, wasmtime::Result<Result<T, Error>>>,
+    {
+        let gate = Arc::new(Gate::closed(self.digest));
+        let (bounds, _) = Limits::default().bounds(None);
+        let slots = self.host.shared.slots.clone();
+        let _slot = slots.acquire_owned().await.map_err(|_| HostError::Closed)?;
+        let (value, _) = sandbox::run(&self.pre, gate, Vec::new(), &bounds, function).await?;
+        Ok(value)
     }
 
     /// The origins that the component asks for, as it describes itself. Show them to the operator; what is not granted

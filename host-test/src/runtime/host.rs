@@ -5,21 +5,24 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
 
 use super::LARGEST_MEMORY;
 use super::artifact::ArtifactKey;
-use super::bindings::ExportsPre;
 use super::connector::Connector;
 use super::limits::TICK;
 use super::memory_watch::{Creator, MemoryWatch};
-use super::sandbox::{self, Sandbox};
+use super::sandbox::{self, Prepared, Sandbox};
 use crate::egress::ComponentDigest;
 
 /// Core instances, tables and memories that a pool slot has room for.
 const CORE_INSTANCES: u32 = 8;
 const TABLES: u32 = 8;
 const TABLE_ELEMENTS: usize = 10_000;
+/// Memory that an idle slot may keep.
+const KEPT_PER_SLOT: usize = 512 * 1024;
 /// Mappings that a live instance needs: memory, tables, stack and their guards (measured 5).
 const MAPPINGS_PER_SLOT: usize = 5;
 
@@ -203,12 +206,8 @@ impl Host {
         if !foreign.is_empty() {
             return Err(LoadError::ForeignImports(foreign));
         }
-        let pre = self
-            .shared
-            .linker
-            .instantiate_pre(&component)
-            .map_err(LoadError::NotAConnector)?;
-        let pre = ExportsPre::new(pre).map_err(LoadError::NotAConnector)?;
+        let pre =
+            Prepared::new(&self.shared.linker, &component).map_err(LoadError::NotAConnector)?;
         Ok(Connector::new(self.clone(), pre, digest))
     }
 }
@@ -236,7 +235,12 @@ fn engine_config(slots: Option<usize>, watch: Option<Arc<MemoryWatch>>) -> Confi
             .max_memories_per_component(1)
             .max_tables_per_component(TABLES)
             .table_elements(TABLE_ELEMENTS)
-            .max_memory_size(LARGEST_MEMORY);
+            .max_memory_size(LARGEST_MEMORY)
+            // A used slot keeps the pages that its last call touched, wiped, instead of giving them back to the kernel
+            // and faulting them in again at the next call.
+            .linear_memory_keep_resident(KEPT_PER_SLOT)
+            .table_keep_resident(KEPT_PER_SLOT)
+            .pagemap_scan(Enabled::Auto);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     } else {
         config.allocation_strategy(InstanceAllocationStrategy::OnDemand);

@@ -190,11 +190,11 @@ async fn run_guest(
         gate.clone(),
         environment,
         &bounds,
-        |exports, store| {
+        |mut exports| {
             Box::pin(async move {
                 exports
-                    .integration_connector_auth()
-                    .call_refresh(store, &client, &token)
+                    .auth()?
+                    .call_refresh(exports.store, &client, &token)
                     .await
             })
         },

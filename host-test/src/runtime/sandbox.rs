@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, HasData, Linker, ResourceTable};
+use wasmtime::component::{Component, HasData, Instance, InstancePre, Linker, ResourceTable};
 use wasmtime::{Engine, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtx, WasiClocksCtxView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, io};
@@ -13,7 +13,7 @@ use wasmtime_wasi_http::p2::bindings as http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
 
 use super::bindings::types::Error;
-use super::bindings::{Exports, ExportsPre};
+use super::bindings::{auth, catalog, operations, triggers};
 use super::error::{CallError, HostError, Stop};
 use super::limits::Bounds;
 use super::meter::{CpuMeter, ticks};
@@ -134,6 +134,54 @@ pub(crate) fn foreign_imports(component: &Component) -> Vec<String> {
     foreign
 }
 
+/// A component that is linked, and whose exports are found and checked.
+pub(crate) struct Prepared {
+    instance: InstancePre<Sandbox>,
+    auth: auth::GuestIndices,
+    catalog: catalog::GuestIndices,
+    operations: operations::GuestIndices,
+    triggers: triggers::GuestIndices,
+}
+
+impl Prepared {
+    pub(crate) fn new(linker: &Linker<Sandbox>, component: &Component) -> wasmtime::Result<Self> {
+        let instance = linker.instantiate_pre(component)?;
+        Ok(Self {
+            auth: auth::GuestIndices::new(&instance)?,
+            catalog: catalog::GuestIndices::new(&instance)?,
+            operations: operations::GuestIndices::new(&instance)?,
+            triggers: triggers::GuestIndices::new(&instance)?,
+            instance,
+        })
+    }
+}
+
+/// The exports of a running component. Each interface is typechecked when it is asked for: a call needs one, and
+/// checking all four in each new sandbox would take as long as the rest of its start.
+pub(crate) struct Exports<'a> {
+    pre: &'a Prepared,
+    instance: Instance,
+    pub(crate) store: &'a mut Store<Sandbox>,
+}
+
+impl Exports<'_> {
+    pub(crate) fn auth(&mut self) -> wasmtime::Result<auth::Guest> {
+        self.pre.auth.load(&mut *self.store, &self.instance)
+    }
+
+    pub(crate) fn catalog(&mut self) -> wasmtime::Result<catalog::Guest> {
+        self.pre.catalog.load(&mut *self.store, &self.instance)
+    }
+
+    pub(crate) fn operations(&mut self) -> wasmtime::Result<operations::Guest> {
+        self.pre.operations.load(&mut *self.store, &self.instance)
+    }
+
+    pub(crate) fn triggers(&mut self) -> wasmtime::Result<triggers::Guest> {
+        self.pre.triggers.load(&mut *self.store, &self.instance)
+    }
+}
+
 /// Raised into the guest when a limit is reached; read again in [`stop_of`].
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
@@ -197,17 +245,14 @@ impl ResourceLimiter for Limiter {
 
 /// Runs one function of a component in a new store and throws the store away.
 pub(crate) async fn run<T, F>(
-    pre: &ExportsPre<Sandbox>,
+    pre: &Prepared,
     gate: Arc<Gate>,
     environment: Vec<(String, String)>,
     bounds: &Bounds,
     function: F,
 ) -> Result<(T, Report), CallError>
 where
-    F: for<'a> FnOnce(
-        &'a Exports,
-        &'a mut Store<Sandbox>,
-    ) -> BoxFuture<'a, wasmtime::Result<Result<T, Error>>>,
+    F: for<'a> FnOnce(Exports<'a>) -> BoxFuture<'a, wasmtime::Result<Result<T, Error>>>,
 {
     let began = Instant::now();
     let limits = &bounds.limits;
@@ -229,7 +274,7 @@ where
             peak: 0,
         },
     };
-    let mut store = Store::new(pre.engine(), sandbox);
+    let mut store = Store::new(pre.instance.engine(), sandbox);
     store.limiter(|sandbox| &mut sandbox.limiter);
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(limits.resources);
@@ -251,8 +296,13 @@ where
     });
 
     let work = async {
-        let exports = pre.instantiate_async(&mut store).await?;
-        function(&exports, &mut store).await
+        let instance = pre.instance.instantiate_async(&mut store).await?;
+        function(Exports {
+            pre,
+            instance,
+            store: &mut store,
+        })
+        .await
     };
     let result = tokio::time::timeout(bounds.wall_clock, meter.measure(work)).await;
 
