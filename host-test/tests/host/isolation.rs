@@ -306,57 +306,6 @@ async fn a_precompiled_component_runs_and_a_changed_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cached_component_is_compiled_once_and_a_replaced_file_is_not_run() {
-    let folder = std::env::temp_dir().join(format!("cached-component-{}", std::process::id()));
-    let (host, key) = (host(), ArtifactKey::generate().unwrap());
-    let component = guest("unreachable", "");
-    let tenant = tenant(Limits::default());
-    good(
-        &host.load_cached(&component, &folder, &key).unwrap(),
-        &tenant,
-    )
-    .await;
-    let file = std::fs::read_dir(&folder)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let kept = std::fs::read(&file).unwrap();
-    good(
-        &host.load_cached(&component, &folder, &key).unwrap(),
-        &tenant,
-    )
-    .await;
-    assert_eq!(
-        std::fs::read(&file).unwrap(),
-        kept,
-        "it was not compiled again"
-    );
-
-    // Another component's artifact under this one's name, and one under another key.
-    let other = guest("(loop $l (br $l))", "");
-    for wrong in [
-        host.precompile(&other, &key),
-        host.precompile(&component, &ArtifactKey::generate().unwrap()),
-    ] {
-        std::fs::write(&file, wrong.unwrap()).unwrap();
-        let connector = host.load_cached(&component, &folder, &key).unwrap();
-        assert_eq!(connector.digest(), host.load(&component).unwrap().digest());
-        assert!(
-            matches!(bad(&connector, &tenant).await, Stop::Trap(_)),
-            "the right code runs"
-        );
-        assert_eq!(
-            std::fs::read(&file).unwrap(),
-            kept,
-            "the right artifact is back"
-        );
-    }
-    std::fs::remove_dir_all(&folder).unwrap();
-}
-
-#[tokio::test]
 async fn without_a_pool_calls_work_too() {
     let host = Host::new(HostOptions {
         pool: false,
