@@ -54,6 +54,14 @@ pub(crate) struct CellFault {
     pub(crate) message: String,
 }
 
+/// A row with cells that are wrong.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    /// Of the other cells: enough to say which row it is.
+    pub(crate) record: Record,
+    pub(crate) faults: Vec<CellFault>,
+}
+
 impl Mapping {
     /// Finds what each column means. Every column that is not known is told, with the way out.
     pub(crate) fn new(headings: &[String], kind: Kind, choices: &Choices<'_>) -> Result<Self> {
@@ -137,7 +145,7 @@ impl Mapping {
     }
 
     /// The record of a row. Empty cells are left out: they change nothing.
-    pub(crate) fn record(&self, cells: &[String]) -> Result<Record, Vec<CellFault>> {
+    pub(crate) fn record(&self, cells: &[String]) -> Result<Record, Misfit> {
         let mut row = RowReader::default();
         for column in &self.columns {
             let cell = cells.get(column.index).map_or("", |cell| cell.trim());
@@ -340,7 +348,7 @@ impl<'a> RowReader<'a> {
         }
     }
 
-    fn finish(mut self) -> Result<Record, Vec<CellFault>> {
+    fn finish(mut self) -> Result<Record, Misfit> {
         self.whole_name();
         for (key, address) in std::mem::take(&mut self.addresses) {
             self.address(key, address);
@@ -363,13 +371,17 @@ impl<'a> RowReader<'a> {
                 }),
             }
         }
+        let record = Record {
+            value: growing.finish(),
+            origins: self.origins,
+        };
         if self.faults.is_empty() {
-            Ok(Record {
-                value: growing.finish(),
-                origins: self.origins,
-            })
+            Ok(record)
         } else {
-            Err(self.faults)
+            Err(Misfit {
+                record,
+                faults: self.faults,
+            })
         }
     }
 
@@ -644,7 +656,7 @@ mod tests {
         )
     }
 
-    fn record(columns: &[(&str, &str)]) -> Result<Record, Vec<CellFault>> {
+    fn record(columns: &[(&str, &str)]) -> Result<Record, Misfit> {
         let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
         let cells: Vec<String> = columns.iter().map(|(_, cell)| (*cell).to_owned()).collect();
         mapping(&headings, &[]).unwrap().record(&cells)
@@ -725,7 +737,8 @@ mod tests {
             ("field:Score:number", "many"),
             ("Owner ID", "Ann"),
         ])
-        .unwrap_err();
+        .unwrap_err()
+        .faults;
         let told: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
         assert_eq!(told.len(), 3, "{told:?}");
         assert!(
@@ -797,7 +810,10 @@ mod tests {
         let mapping = mapping(&["First Name", ""], &[]).unwrap();
         assert!(mapping.record(&["Ann".into(), String::new()]).is_ok());
         assert!(
-            mapping.record(&["Ann".into(), "lost?".into()]).unwrap_err()[0]
+            mapping
+                .record(&["Ann".into(), "lost?".into()])
+                .unwrap_err()
+                .faults[0]
                 .message
                 .contains("column 2")
         );

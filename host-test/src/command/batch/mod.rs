@@ -32,7 +32,7 @@ use super::failure::Failure;
 use super::terminal::{brief, is_read_by_a_person, plain, print_json};
 
 use column::Kind;
-use mapping::{Choices, Mapping, Record};
+use mapping::{CellFault, Choices, Mapping, Record};
 use order::{Claims, MatchKey};
 use progress::Progress;
 pub(super) use report::{Action, Line};
@@ -368,39 +368,13 @@ fn plan(
     let mut planned = Vec::new();
     let mut settled = Vec::new();
     for row in &table.rows {
-        let failed = |error: String, pointer: String| Line {
-            error,
-            pointer,
-            ..Line::new(row.number, "", Action::Failed)
+        let (record, fault) = match row.cells.as_ref().map(|cells| mapping.record(cells)) {
+            Ok(Ok(record)) => (Some(record), None),
+            Ok(Err(misfit)) => (Some(misfit.record), Some(task.misfit(&misfit.faults))),
+            Err(error) => (None, Some((error.clone(), String::new()))),
         };
-        let cells = match &row.cells {
-            Ok(cells) => cells,
-            Err(error) => {
-                settled.push(failed(error.clone(), String::new()));
-                continue;
-            }
-        };
-        let record = match mapping.record(cells) {
-            Ok(record) => record,
-            Err(faults) => {
-                let error = faults
-                    .iter()
-                    .map(|fault| fault.message.as_str())
-                    .collect::<Vec<_>>()
-                    .join("; ");
-                let places = faults
-                    .iter()
-                    .filter(|fault| !fault.pointer.is_empty())
-                    .map(|fault| task.shape.pointer(&fault.pointer));
-                settled.push(failed(error, places.collect::<Vec<_>>().join(" ")));
-                continue;
-            }
-        };
-        let key = key(&record);
-        if record.is_empty() {
-            settled.push(Line::new(row.number, &key, Action::Empty));
-            continue;
-        }
+        let key = record.as_ref().map(key).unwrap_or_default();
+        let line = |action| Line::new(row.number, &key, action);
         match before
             .map(|before| before.action(row.number, &key))
             .transpose()?
@@ -409,21 +383,29 @@ fn plan(
             // The line stays as it is.
             Some(action) if action.is_done() => continue,
             Some(Action::Started | Action::Unknown) if !task.operation.repeat_safe => {
-                let error = "an earlier run sent it and has not seen the answer: look before you repeat it; without its line in the report it \
-                             is sent again";
+                let error = "an earlier run sent it and has not seen the answer: look before you repeat it; without its line in the \
+                             report it is sent again";
                 settled.push(Line {
                     error: error.into(),
-                    ..Line::new(row.number, &key, Action::Unknown)
+                    ..line(Action::Unknown)
                 });
                 continue;
             }
             _ => {}
         }
-        planned.push(Planned {
-            row: row.number,
-            key,
-            record,
-        });
+        match (record, fault) {
+            (_, Some((error, pointer))) => settled.push(Line {
+                error,
+                pointer,
+                ..line(Action::Failed)
+            }),
+            (Some(record), None) if !record.is_empty() => planned.push(Planned {
+                row: row.number,
+                key,
+                record,
+            }),
+            (_, None) => settled.push(line(Action::Empty)),
+        }
     }
     Ok((planned, settled))
 }
@@ -466,6 +448,17 @@ fn key(record: &Record) -> String {
 }
 
 impl Task {
+    /// The error of a row with wrong cells, and the places in the input that they would have had.
+    fn misfit(&self, faults: &[CellFault]) -> (String, String) {
+        let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        let pointers: Vec<String> = faults
+            .iter()
+            .filter(|fault| !fault.pointer.is_empty())
+            .map(|fault| self.shape.pointer(&fault.pointer))
+            .collect();
+        (messages.join("; "), pointers.join(" "))
+    }
+
     fn jobs(&self, planned: &[Planned]) -> Vec<Job> {
         let job = |planned: &Planned| Job {
             input: self.input(&planned.record),

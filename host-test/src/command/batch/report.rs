@@ -65,6 +65,11 @@ impl Action {
             .map(|(action, _)| *action)
     }
 
+    /// Whether something may have been changed.
+    fn was_sent(self) -> bool {
+        self.is_done() || matches!(self, Self::Unknown | Self::Started)
+    }
+
     /// Whether nothing is left to do for the row.
     pub(crate) fn is_done(self) -> bool {
         matches!(
@@ -260,18 +265,21 @@ impl Before {
         Ok(Self(lines))
     }
 
-    /// What is known of a row. A row with another key is not the row that was reported: the file is another one.
+    /// What is known of a row. Where it must not be sent again, a row with another key is not the row that was reported: the file is
+    /// another one. A row that failed may have been mended, its key too.
     pub(crate) fn action(&self, row: u64, key: &str) -> Result<Option<Action>> {
-        match self.0.get(&row) {
-            None => Ok(None),
-            Some(line) if line.key == harmless(key) => Ok(Some(line.action)),
-            Some(line) => bail!(
+        let Some(line) = self.0.get(&row) else {
+            return Ok(None);
+        };
+        if line.action.was_sent() && line.key != harmless(key) {
+            bail!(
                 "row {row} was `{}` when the report was written and is `{}` now: the report belongs to another file, or the file has \
                  changed. Run without --resume; an upsert makes no duplicates",
                 line.key,
                 harmless(key)
-            ),
+            );
         }
+        Ok(Some(line.action))
     }
 }
 
@@ -324,6 +332,13 @@ mod tests {
                 .contains("another file")
         );
         assert!(Before::parse(b"Name,Email\nAnn,a@x\n").is_err());
+    }
+
+    #[test]
+    fn a_row_that_failed_may_come_back_with_another_key() {
+        let text = "row,key,action,id,web_url,error,pointer\n2,,failed,,,no address,\n";
+        let before = Before::parse(text.as_bytes()).unwrap();
+        assert_eq!(before.action(2, "a@x").unwrap(), Some(Action::Failed));
     }
 
     #[test]
