@@ -77,7 +77,7 @@ pub(crate) async fn run(args: &DemoArgs, component: &ComponentArgs) -> Result<Ex
     story.meet_the_rate_limit().await?;
     story.look_for_secrets().await?;
     story.time_calls().await?;
-    story.ledger.time("whole story, ms", began.elapsed());
+    story.end(began.elapsed());
     let (figures, holds) = story.ledger.finish();
     if args.json {
         print_json(&figures)?;
@@ -237,7 +237,7 @@ impl Story {
         self.ledger
             .chapter("3. Import contacts.csv: 200 rows, matched by e-mail address, then by name");
         let (people_before, created_before) = (self.world.fake.party_count(), self.world.created());
-        self.world.fake.clear_journal();
+        self.world.turn_the_page();
         let began = Instant::now();
         let lines = batch::import(&self.connector, &self.tenant, "people.upsert", CONTACTS).await?;
         let took = began.elapsed();
@@ -292,7 +292,7 @@ impl Story {
     async fn import_again(&mut self) -> Result<()> {
         self.ledger.chapter("4. Import the same file again");
         let before = self.world.fake.party_count();
-        self.world.fake.clear_journal();
+        self.world.turn_the_page();
         let began = Instant::now();
         batch::import(&self.connector, &self.tenant, "people.upsert", CONTACTS).await?;
         let took = began.elapsed();
@@ -439,7 +439,7 @@ impl Story {
         self.ledger
             .chapter("8. A week passes: the token has expired");
         self.world.fake.clock().advance(TOKEN_LIFE);
-        self.world.fake.clear_journal();
+        self.world.turn_the_page();
         let created = self.world.created();
         let person = json!({"firstName": "Ottilie", "lastName": "Weißenborn", "emailAddresses": [{"address": "ottilie@weissenborn.example"}]});
         let (_, report) = self
@@ -476,7 +476,7 @@ impl Story {
     async fn meet_the_rate_limit(&mut self) -> Result<()> {
         self.ledger.chapter("9. The rate limit");
         self.world.move_before_an_hour(LIMITED);
-        self.world.fake.clear_journal();
+        self.world.turn_the_page();
         self.world.fake.faults().add(
             FaultRule::new(Fault::rate_limited())
                 .on_path("/api/")
@@ -565,6 +565,16 @@ impl Story {
         self.ledger.tell(format_args!("parties.get, each in a sandbox of its own, the fake's answer included: {} µs at the median", middle.as_micros()));
         self.ledger.time("one call, median, ms", middle);
         Ok(())
+    }
+
+    fn end(&mut self, took: Duration) {
+        self.ledger.figure(
+            "records in the account, in the end",
+            self.world.fake.party_count(),
+        );
+        self.ledger
+            .figure("requests in all", self.world.asked_in_all());
+        self.ledger.time("whole story, ms", took);
     }
 
     /// Runs one operation.

@@ -26,6 +26,8 @@ pub(super) struct World {
     router: Router,
     observer: String,
     observer_id: Option<u64>,
+    /// Requests of the chapters before.
+    asked_before: usize,
 }
 
 impl World {
@@ -50,6 +52,7 @@ impl World {
             fake,
             observer,
             observer_id: None,
+            asked_before: 0,
         };
         world.observer_id = world.look("/api/v2/users/current").await?["user"]["id"].as_u64();
         Ok(world)
@@ -116,7 +119,18 @@ impl World {
         Ok(all)
     }
 
-    /// What the fake has been asked since the journal was last cleared, the observer's own looks left out.
+    /// Begins a chapter whose requests are counted by themselves.
+    pub(super) fn turn_the_page(&mut self) {
+        self.asked_before += self.asked().count();
+        self.fake.clear_journal();
+    }
+
+    /// Requests since the beginning.
+    pub(super) fn asked_in_all(&self) -> usize {
+        self.asked_before + self.asked().count()
+    }
+
+    /// What the fake has been asked in this chapter, the observer's own looks left out.
     pub(super) fn asked(&self) -> Asked {
         Asked(
             self.fake
