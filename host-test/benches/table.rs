@@ -1,5 +1,5 @@
 //! The figures in one table, the targets beside them: times out of criterion's last estimates (`calls.rs`, in the same run), memory
-//! measured here as the growth of the process's resident set.
+//! measured here as the growth of what the process has in memory.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -141,12 +141,13 @@ fn mib(bytes: usize) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Bytes of the process that are in memory.
+/// Bytes of the process that are in memory. The proportional figure: the plain one counts the component's shared image once for every
+/// live instance.
 fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    let line = rollup
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .find_map(|line| line.strip_prefix("Pss:"))
         .unwrap_or_default();
     line.trim()
         .trim_end_matches(" kB")
