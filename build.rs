@@ -8,11 +8,9 @@ fn main() {
         actions: "crate::actions".into(),
         client: "crate::api::Client".into(),
     };
-    let written = codegen::generate("wit".as_ref(), "connector", &paths).and_then(|generated| {
+    let written = codegen::generate("wit".as_ref(), "typed", &paths).and_then(|generated| {
         let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
-        std::fs::write(out.join("contract.rs"), generated.contract)?;
-        std::fs::write(out.join("exports.rs"), generated.exports)?;
-        Ok(())
+        Ok(generated.write(&out)?)
     });
     if let Err(error) = written {
         println!("cargo::error={error:#}");

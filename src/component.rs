@@ -1,4 +1,4 @@
-//! The component's exports: one-line bodies that call the core.
+//! The neutral exports of the component: one-line bodies that call the core.
 
 use crate::api::{Client, Settings};
 use crate::bindings::exports::integration::connector::{auth, catalog, operations, triggers};
@@ -15,7 +15,7 @@ mod export {
 }
 
 /// Runs a body with a client of this call.
-fn run<T>(body: impl AsyncFnOnce(&Client) -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn run<T>(body: impl AsyncFnOnce(&Client) -> Result<T, Error>) -> Result<T, Error> {
     let client = client();
     let mut result = Err(Error::ExecutionFailed);
     block_on(pin!(async { result = body(&client).await }));
@@ -134,6 +134,3 @@ impl auth::Guest for Component {
         run(async |client| crate::auth::check(client).await)
     }
 }
-
-#[cfg(feature = "typed")]
-include!(concat!(env!("OUT_DIR"), "/exports.rs"));

@@ -1,8 +1,8 @@
 //! Capsule CRM behind a WIT contract: the guest.
 //!
 //! A call comes in through `component.rs` (wasm only), goes to [`actions`], which speaks to Capsule through [`api`], whose requests
-//! leave through a [`api::Transport`]; in the component that is `wasi_http.rs`. Its answer comes back the same way. Everything but
-//! those two files compiles and is tested natively.
+//! leave through a [`api::Transport`]; in the component that is `wasi_http.rs`. Its answer comes back the same way. Typed calls come in
+//! through `typed.rs` (wasm only), as JSON from there on. Everything but those three files compiles and is tested natively.
 //!
 //! - [`bindings`]: what `wit-bindgen` makes of `wit/`: the types of the contract are the model.
 //! - [`contract`]: what `build.rs` makes of `wit/`: JSON, shapes, the table of operations.
@@ -22,10 +22,13 @@ mod component;
 pub mod contract;
 pub mod model;
 pub mod triggers;
+#[cfg(all(target_arch = "wasm32", feature = "typed"))]
+mod typed;
 #[cfg(target_arch = "wasm32")]
 mod wasi_http;
 
-/// The types of the contract, as `wit-bindgen` makes them. `export!` is for wasm alone; the types compile everywhere.
+/// The types of the contract, as `wit-bindgen` makes them. `export!`, which is for wasm alone, exports the neutral interfaces; the typed
+/// ones are exported by table ([`contract::abi`]).
 #[allow(
     missing_docs,
     unsafe_code,
@@ -37,15 +40,6 @@ mod wasi_http;
     clippy::indexing_slicing
 )]
 pub mod bindings {
-    #[cfg(feature = "typed")]
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "capsule:crm/connector",
-        additional_derives: [PartialEq],
-        generate_all,
-        default_bindings_module: "crate::bindings",
-    });
-    #[cfg(not(feature = "typed"))]
     wit_bindgen::generate!({
         path: "wit",
         world: "capsule:crm/slim",

@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod corpus;
+#[allow(dead_code)] // The fixture's tests use the rest.
+mod memory;
 
 use capsule_crm::bindings::capsule::crm::types as crm;
 use capsule_crm::contract;
+use contract::abi::{Arguments, lift};
 use contract::{Hints, Json, OPERATIONS, Operation, Reading, Record, Shape, check, schema};
 use corpus::{any_json, faults, fitting, lean, nearly_fitting, run, validator};
 use proptest::prelude::*;
@@ -575,7 +578,100 @@ fn invoke(id: &str, input: &str) -> Result<String, String> {
     }
 }
 
+// ---- the typed face ----
+
+#[test]
+fn typed_arguments_and_results_lie_as_the_canonical_abi_has_them() {
+    let all: Vec<_> = OPERATIONS
+        .iter()
+        .map(|operation| (operation.id, &operation.input, operation.output.as_ref()))
+        .collect();
+    let error = &<capsule_crm::bindings::integration::connector::types::Error as Json>::SHAPE;
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/wit");
+    memory::held_against_wit_parser(wit.as_ref(), "typed", &all, error);
+}
+
+#[test]
+fn typed_arguments_come_to_the_json_that_they_are() {
+    for operation in OPERATIONS {
+        run(30, &input(operation), |mut value| {
+            assert!(check(&operation.input, &mut value, Reading::Input).is_empty());
+            for flat in [false, true] {
+                let mut memory = memory::Ledger::default();
+                let at = memory::laid_out(&mut memory, &operation.input, value.clone());
+                let lifted = if flat {
+                    let mut bits = Vec::new();
+                    memory::flatten(&operation.input, &memory, at, &mut bits);
+                    memory.forget(at);
+                    lift(&mut memory, &operation.input, Arguments::Flat(&bits))
+                } else {
+                    lift(&mut memory, &operation.input, Arguments::Memory(at))
+                };
+                assert_eq!(memory.taken(), 0, "{}: memory is kept", operation.id);
+                let lifted = lifted.unwrap_or_else(|faults| panic!("{value}: {faults:?}"));
+                assert_eq!(
+                    lean(lifted, Reading::Input),
+                    lean(value.clone(), Reading::Input),
+                    "{}",
+                    operation.id
+                );
+            }
+        });
+    }
+}
+
 // ---- texts ----
+
+#[test]
+fn every_item_of_both_packages_is_documented() {
+    let mut resolve = wit_parser::Resolve::default();
+    resolve
+        .push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/wit"))
+        .unwrap();
+    let mut bare = Vec::new();
+    let mut item = |name: String, docs: &wit_parser::Docs| {
+        if docs
+            .contents
+            .as_deref()
+            .is_none_or(|docs| docs.trim().is_empty())
+        {
+            bare.push(name);
+        }
+    };
+    for (_, world) in &resolve.worlds {
+        item(world.name.clone(), &world.docs);
+    }
+    for (_, interface) in &resolve.interfaces {
+        let name = interface.name.clone().unwrap_or_default();
+        item(name.clone(), &interface.docs);
+        for function in interface.functions.values() {
+            item(format!("{name}.{}", function.name), &function.docs);
+        }
+        for (type_name, id) in &interface.types {
+            let def = &resolve.types[*id];
+            let name = format!("{name}.{type_name}");
+            match &def.kind {
+                // Taken over from another interface, where it is documented.
+                wit_parser::TypeDefKind::Type(wit_parser::Type::Id(_)) => continue,
+                wit_parser::TypeDefKind::Record(record) => record
+                    .fields
+                    .iter()
+                    .for_each(|field| item(format!("{name}.{}", field.name), &field.docs)),
+                wit_parser::TypeDefKind::Variant(variant) => variant
+                    .cases
+                    .iter()
+                    .for_each(|case| item(format!("{name}.{}", case.name), &case.docs)),
+                wit_parser::TypeDefKind::Enum(all) => all
+                    .cases
+                    .iter()
+                    .for_each(|case| item(format!("{name}.{}", case.name), &case.docs)),
+                _ => {}
+            }
+            item(name, &def.docs);
+        }
+    }
+    assert!(bare.is_empty(), "without a doc comment: {bare:#?}");
+}
 
 /// Calls back with the name and the text of everything that a shape says to people.
 fn texts(shape: &Shape, seen: &mut Vec<&'static str>, found: &mut impl FnMut(&str, &str)) {

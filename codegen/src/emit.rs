@@ -4,8 +4,7 @@ use crate::Paths;
 use crate::docs::Tags;
 use crate::names::{pascal, snake, title, type_name};
 use crate::verbs::Effect;
-use crate::wit::{Case, Contract, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds};
-use std::collections::BTreeMap;
+use crate::wit::{Case, Contract, Field, Form, Input, Kind, Named, Shape, json_kinds};
 use std::fmt::Write;
 
 /// Model code, shapes, defaults and the table of operations.
@@ -21,54 +20,47 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
     out
 }
 
-/// The typed exports: `impl Guest for Component`, one for each interface. The text that includes it has `Component` and `run` in scope.
+/// The typed exports: a core function for each operation, and the section that makes a component of them. The text that includes it has
+/// `typed`, `typed_in_memory` and `typed_done` in scope, and lies beside a file `component-type`.
 pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
-    let mut interfaces: BTreeMap<&str, Vec<&Operation>> = BTreeMap::new();
-    for operation in &contract.operations {
-        interfaces
-            .entry(&operation.interface)
-            .or_default()
-            .push(operation);
-    }
-    let emitter = Emitter { contract, paths };
     let mut out = String::from("// Generated from WIT.\n");
-    for operations in interfaces.values() {
-        let Some(first) = operations.first() else {
-            continue;
+    let _ = writeln!(
+        out,
+        "#[unsafe(link_section = \"component-type:typed\")]\n#[used]\nstatic COMPONENT_TYPE: [u8; {}] = *include_bytes!(\"component-type\");",
+        contract.component_type.len(),
+    );
+    for (index, operation) in contract.operations.iter().enumerate() {
+        let name = snake(&format!("{}-{}", operation.interface, operation.function));
+        let core = &operation.core;
+        let params: Vec<_> = core
+            .params
+            .iter()
+            .enumerate()
+            .map(|(at, kind)| format!("p{at}: {kind}"))
+            .collect();
+        let operation = format!("&{}::OPERATIONS[{index}]", paths.contract);
+        let body = if core.in_memory {
+            format!("typed_in_memory({operation}, p0)")
+        } else {
+            let bits: Vec<_> = core
+                .params
+                .iter()
+                .enumerate()
+                .map(|(at, kind)| match *kind {
+                    "f32" | "f64" => format!("u64::from(p{at}.to_bits())"),
+                    _ => format!("u64::from(p{at})"),
+                })
+                .collect();
+            format!("typed({operation}, &[{}])", bits.join(", "))
         };
         let _ = writeln!(
             out,
-            "impl {}::exports::{}::Guest for Component {{",
-            paths.bindings, first.module
+            "#[unsafe(export_name = {:?})]\nextern \"C\" fn {name}({}) -> u32 {{ {body} }}\n\
+             #[unsafe(export_name = {:?})]\nextern \"C\" fn {name}_done(_: u32) {{ typed_done() }}",
+            core.name,
+            params.join(", "),
+            format!("cabi_post_{}", core.name),
         );
-        for operation in operations {
-            let (params, args) = match &operation.input {
-                Input::Record(name) => {
-                    (format!("input: {}", emitter.path(name)), "input".to_owned())
-                }
-                Input::Scalars(scalars) => {
-                    let params: Vec<_> = scalars
-                        .iter()
-                        .map(|(name, shape)| format!("{}: {}", snake(name), emitter.rust(shape)))
-                        .collect();
-                    let args: Vec<_> = scalars.iter().map(|(name, _)| snake(name)).collect();
-                    (params.join(", "), args.join(", "))
-                }
-            };
-            let output = operation
-                .output
-                .as_ref()
-                .map_or_else(|| "()".to_owned(), |shape| emitter.rust(shape));
-            let _ = writeln!(
-                out,
-                "    fn {}({params}) -> Result<{output}, Error> {{\n        run(async move |client| {}::{}::{}(client, {args}).await)\n    }}",
-                snake(&operation.function),
-                paths.actions,
-                snake(&operation.interface),
-                snake(&operation.function),
-            );
-        }
-        out.push_str("}\n");
     }
     out
 }

@@ -6,7 +6,7 @@
 //! - static shapes, which render JSON Schemas and check inputs;
 //! - the table of operations with their help, effect and the function that runs them;
 //! - a default for every field tagged `@default`;
-//! - the typed exports: one line for each function.
+//! - the typed exports: one line for each function, and the section that makes a component of them.
 //!
 //! Nothing here knows the vendor. `wit.rs` reads and refuses, `docs.rs` takes doc comments apart, `verbs.rs` says what a verb does,
 //! `emit.rs` writes.
@@ -42,6 +42,20 @@ pub struct Generated {
     pub contract: String,
     /// The typed exports.
     pub exports: String,
+    /// What a linker needs to make a component of them: to be written beside the exports, as `component-type`.
+    pub component_type: Vec<u8>,
+}
+
+impl Generated {
+    /// Writes `contract.rs`, `exports.rs` and `component-type` into a folder.
+    ///
+    /// # Errors
+    /// What writing gives.
+    pub fn write(&self, folder: &Path) -> std::io::Result<()> {
+        std::fs::write(folder.join("contract.rs"), &self.contract)?;
+        std::fs::write(folder.join("exports.rs"), &self.exports)?;
+        std::fs::write(folder.join("component-type"), &self.component_type)
+    }
 }
 
 /// Reads the WIT package in a folder and generates the JSON face of the world of that name.
@@ -59,6 +73,7 @@ impl Contract {
         Generated {
             contract: emit::contract(self, paths),
             exports: emit::exports(self, paths),
+            component_type: self.component_type.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::names;
 use crate::verbs::{self, Effect};
 use std::collections::BTreeSet;
 use std::path::Path;
+use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{
     FunctionKind, Interface, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldItem,
 };
@@ -85,6 +86,8 @@ pub struct Contract {
     pub(crate) operations: Vec<Operation>,
     /// Named types that operations use, each after those that it uses.
     pub(crate) types: Vec<Named>,
+    /// What a linker needs to make a component of the world's own exports.
+    pub(crate) component_type: Vec<u8>,
 }
 
 /// A function of an exported interface.
@@ -101,10 +104,21 @@ pub(crate) struct Operation {
     pub(crate) output: Option<Shape>,
     /// `capsule:crm/people@0.1.0.create`.
     pub(crate) typed: String,
-    /// Interface with its package, as Rust modules.
-    pub(crate) module: String,
     /// The input has a cursor and the output a next one.
     pub(crate) paged: bool,
+    /// How a core module exports it.
+    pub(crate) core: Core,
+}
+
+/// A function as a core module exports it. It gives back where its result lies.
+#[derive(Clone, Debug)]
+pub(crate) struct Core {
+    /// `capsule:crm/people@0.1.0#create`.
+    pub(crate) name: String,
+    /// Types of its parameters, as Rust has them.
+    pub(crate) params: Vec<&'static str>,
+    /// Its one parameter is where the arguments lie.
+    pub(crate) in_memory: bool,
 }
 
 /// What an operation takes.
@@ -222,6 +236,12 @@ impl Contract {
 
     fn of(resolve: &Resolve, package: wit_parser::PackageId, world: &str) -> anyhow::Result<Self> {
         let world = resolve.select_world(&[package], Some(world))?;
+        let component_type = wit_component::metadata::encode(
+            resolve,
+            world,
+            wit_component::StringEncoding::UTF8,
+            None,
+        )?;
         let mut reader = Reader {
             resolve,
             types: Vec::new(),
@@ -271,6 +291,7 @@ impl Contract {
         Ok(Self {
             operations,
             types: reader.types,
+            component_type,
         })
     }
 }
@@ -341,7 +362,7 @@ impl Reader<'_> {
                         package.namespace, package.name, function.name
                     )
                 }),
-                module: self.module(interface),
+                core: self.core_export(interface, function),
                 aliases: about
                     .tags
                     .aliases
@@ -360,6 +381,31 @@ impl Reader<'_> {
             });
         }
         Ok(())
+    }
+
+    fn core_export(&self, interface: &Interface, function: &wit_parser::Function) -> Core {
+        let signature = self
+            .resolve
+            .wasm_signature(AbiVariant::GuestExport, function);
+        let module = interface
+            .package
+            .zip(interface.name.as_deref())
+            .map(|(package, name)| self.resolve.packages[package].name.interface_id(name))
+            .unwrap_or_default();
+        Core {
+            name: format!("{module}#{}", function.name),
+            params: signature
+                .params
+                .iter()
+                .map(|param| match param {
+                    WasmType::I32 | WasmType::Pointer | WasmType::Length => "u32",
+                    WasmType::I64 | WasmType::PointerOrI64 => "u64",
+                    WasmType::F32 => "f32",
+                    WasmType::F64 => "f64",
+                })
+                .collect(),
+            in_memory: signature.indirect_params,
+        }
     }
 
     fn input(&mut self, function: &wit_parser::Function, item: &str) -> Result<Input, Refusal> {
@@ -411,6 +457,7 @@ impl Reader<'_> {
         };
         match result.err {
             Some(Type::Id(error)) if self.resolve.types[error].name.as_deref() == Some("error") => {
+                self.shape_of(error, item)?;
             }
             _ => return Err(refuse()),
         }

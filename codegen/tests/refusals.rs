@@ -10,7 +10,11 @@ fn interface(body: &str) -> String {
         "package test:test@0.1.0;
         /// Things.
         interface things {{
-            variant error {{ gone }}
+            /// E.
+            variant error {{
+                /// G.
+                gone
+            }}
             {body}
         }}
         world connector {{ export things; }}"
@@ -792,7 +796,11 @@ fn types_of_two_interfaces_have_names_of_their_own() {
         /// Things.
         interface things {
             use one.{thing as other};
-            variant error { gone }
+            /// E.
+            variant error {
+                /// G.
+                gone
+            }
             /// Another thing.
             record thing {
                 /// One of the others.
@@ -808,7 +816,11 @@ fn types_of_two_interfaces_have_names_of_their_own() {
 #[test]
 fn an_id_and_an_alias_stand_for_one_operation() {
     let text = "package test:test;
-        interface types { variant error { gone } }
+        interface types { /// E.
+            variant error {
+                /// G.
+                gone
+            } }
         /// Cases.
         /// @alias projects
         interface cases {

@@ -1,6 +1,6 @@
 //! Calls side by side in one sandbox.
 
-use super::{checked, known};
+use super::{judged, known, parsed};
 use crate::api::{Client, violation};
 use crate::bindings::exports::integration::connector::operations::{
     Call, ManyOptions, OnFailure, Outcome, OutcomeStatus,
@@ -84,7 +84,8 @@ pub async fn invoke_many(
     let mut ready: Vec<Ready> = Vec::with_capacity(calls.len());
     for call in calls {
         ready.push(
-            known(&call.id).and_then(|operation| Ok((operation, checked(operation, &call.input)?))),
+            known(&call.id)
+                .and_then(|operation| Ok((operation, judged(operation, parsed(&call.input)?)?))),
         );
         keys.push(call.key);
     }

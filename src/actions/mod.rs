@@ -26,10 +26,23 @@ use serde_json::Value;
 /// `unsupported` with the nearest ids, `invalid-input` with every fault before anything is sent, and what the operation gives.
 pub async fn invoke(client: &Client, id: &str, input: &str) -> Result<String, Error> {
     let operation = known(id)?;
-    let input = checked(operation, input)?;
-    (operation.run)(client, input)
+    let input = parsed(input)?;
+    perform(client, operation, input)
         .await
         .map(|output| output.to_string())
+}
+
+/// Judges an input, and runs the operation on it.
+///
+/// # Errors
+/// `invalid-input` with every fault before anything is sent, and what the operation gives.
+pub async fn perform(
+    client: &Client,
+    operation: &'static Operation,
+    input: Value,
+) -> Result<Value, Error> {
+    let input = judged(operation, input)?;
+    (operation.run)(client, input).await
 }
 
 /// The operation of an id.
@@ -57,18 +70,20 @@ fn known(id: &str) -> Result<&'static Operation, Error> {
     })
 }
 
-/// The input, parsed and judged. An empty text stands for an empty object.
-fn checked(operation: &Operation, input: &str) -> Result<Value, Error> {
-    let mut value: Value = if input.trim().is_empty() {
-        Value::Object(serde_json::Map::new())
-    } else {
-        serde_json::from_str(input).map_err(|error| {
-            crate::api::invalid("", "type", format!("The input is not JSON: {error}."))
-        })?
-    };
-    let faults = check(&operation.input, &mut value, Reading::Input);
+/// The JSON of an input. An empty text stands for an empty object.
+fn parsed(input: &str) -> Result<Value, Error> {
+    if input.trim().is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    serde_json::from_str(input).map_err(|error| {
+        crate::api::invalid("", "type", format!("The input is not JSON: {error}."))
+    })
+}
+
+fn judged(operation: &Operation, mut input: Value) -> Result<Value, Error> {
+    let faults = check(&operation.input, &mut input, Reading::Input);
     if faults.is_empty() {
-        Ok(value)
+        Ok(input)
     } else {
         Err(Error::Permanent(PermanentError::InvalidInput(faults)))
     }

@@ -59,14 +59,9 @@ impl Judge {
     }
 
     fn at(&mut self, step: &str, judge: impl FnOnce(&mut Self)) {
-        let length = self.pointer.len();
-        if step.len() <= LONGEST_STEP {
-            self.pointer.push('/');
-            self.pointer
-                .push_str(&step.replace('~', "~0").replace('/', "~1"));
-        }
+        let before = self::step(&mut self.pointer, step);
         judge(self);
-        self.pointer.truncate(length);
+        self.pointer.truncate(before);
     }
 
     fn wrong_type(&mut self, expected: &str, value: &Value) {
@@ -343,6 +338,20 @@ impl Judge {
     }
 }
 
+/// Goes a step further. Tells how long the pointer was, so that it can be cut back.
+pub(super) fn step(pointer: &mut String, step: &str) -> usize {
+    let before = pointer.len();
+    if step.len() <= LONGEST_STEP {
+        pointer.push('/');
+        if step.contains(['~', '/']) {
+            pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+        } else {
+            pointer.push_str(step);
+        }
+    }
+    before
+}
+
 /// Whether a field of that shape must be there. Options, lists and booleans may be left out.
 pub(crate) fn required(shape: &Shape) -> bool {
     !matches!(
@@ -374,7 +383,7 @@ fn whole(value: &Value) -> Whole {
     }
 }
 
-fn accepts(shape: &Shape, value: &Value) -> bool {
+pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
     match shape {
         Shape::Boolean => value.is_boolean(),
         Shape::Integer { .. } | Shape::Number => value.is_number(),

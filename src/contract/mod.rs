@@ -1,9 +1,11 @@
 //! The contract as data: what `build.rs` makes of `wit/`, and the code that works on it.
 //!
 //! `shape.rs` holds the types of the generated tables, `json.rs` the trait between model and JSON, `check.rs` judges JSON by a shape,
-//! `schema.rs` renders a shape as JSON Schema, `nearest.rs` finds what a misspelt name may have meant. Nothing here knows Capsule,
+//! `abi.rs` brings typed arguments to JSON and JSON to typed results, `schema.rs` renders a shape as JSON Schema, `nearest.rs` finds what a
+//! misspelt name may have meant. Nothing here knows Capsule,
 //! and nothing here sends anything.
 
+pub mod abi;
 mod check;
 pub(crate) mod json;
 mod nearest;
