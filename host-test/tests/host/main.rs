@@ -6,3 +6,4 @@ mod isolation;
 mod mock;
 mod signed_in;
 mod tokens;
+mod typed;
