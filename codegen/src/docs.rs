@@ -28,6 +28,8 @@ pub(crate) struct Tags {
     pub(crate) aliases: Vec<String>,
     pub(crate) administrator: bool,
     pub(crate) effect: Option<String>,
+    /// An input, as JSON on one line.
+    pub(crate) example: Option<String>,
 }
 
 /// What a doc comment stands on: each place takes tags of its own.
@@ -47,7 +49,7 @@ impl Place {
     fn takes(self) -> &'static [&'static str] {
         match self {
             Self::Interface => &["alias"],
-            Self::Function => &["scope", "administrator", "effect"],
+            Self::Function => &["scope", "administrator", "effect", "example"],
             Self::Record | Self::Enum => &[],
             Self::EnumCase | Self::Variant => &["json"],
             Self::Case => &["json", "values", "format", "range", "choices"],
@@ -81,6 +83,7 @@ const TAGS: &[&str] = &[
     "alias",
     "administrator",
     "effect",
+    "example",
 ];
 
 /// Formats of JSON Schema that are used. The check holds the first two, the others are hints for forms.
@@ -200,6 +203,7 @@ impl Tags {
             "scope" => self.scopes.push(rest.to_owned()),
             "alias" => self.aliases.push(rest.to_owned()),
             "administrator" => self.administrator = true,
+            "example" => self.example = Some(rest.to_owned()),
             // The last of TAGS.
             _ => self.effect = Some(rest.to_owned()),
         }

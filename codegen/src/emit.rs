@@ -524,7 +524,7 @@ impl Emitter<'_> {
             let _ = writeln!(
                 rows,
                 "    Operation {{ id: {:?}, title: {:?}, help: {:?}, group: {:?}, aliases: &{:?}, effect: Effect::{effect}, repeat_safe: {}, \
-                 scopes: &{:?}, administrator: {}, paged: {}, typed: {:?}, input: {input}, output: {output}, run: {function} }},",
+                 scopes: &{:?}, administrator: {}, paged: {}, typed: {:?}, example: {:?}, input: {input}, output: {output}, run: {function} }},",
                 operation.id(),
                 operation.doc.title,
                 operation.doc.help,
@@ -535,6 +535,7 @@ impl Emitter<'_> {
                 operation.doc.tags.administrator,
                 operation.paged,
                 operation.typed,
+                operation.doc.tags.example.as_deref().unwrap_or("{}"),
             );
         }
         let _ = writeln!(

@@ -16,7 +16,8 @@ fn create(criterion: &mut Criterion) {
         .unwrap();
     let host = host(16);
     let connector = connector(&host);
-    let tenant = tenant("create", Canned::new(), 4);
+    let canned = Canned::new();
+    let tenant = tenant("create", canned.clone(), 4);
     let input = person();
     let mut group = criterion.benchmark_group("create");
     group.bench_function("component", |bencher| {
@@ -29,10 +30,9 @@ fn create(criterion: &mut Criterion) {
         });
     });
     group.bench_function("native", |bencher| {
-        // A client of its own for each call, as in a sandbox.
         bencher.iter(|| {
             now(capsule_crm::actions::invoke(
-                &native(),
+                &native(&canned),
                 "people.create",
                 &input,
             ))
@@ -50,7 +50,8 @@ fn list(criterion: &mut Criterion) {
         .unwrap();
     let host = host(16);
     let connector = connector(&host);
-    let tenant = tenant("list", Canned::new(), 4);
+    let canned = Canned::new();
+    let tenant = tenant("list", canned.clone(), 4);
     let next = |output: &str| {
         serde_json::from_str::<Value>(output).unwrap()["next"]
             .as_str()
@@ -81,7 +82,7 @@ fn list(criterion: &mut Criterion) {
             loop {
                 let input = json!({"limit": 500, "cursor": cursor}).to_string();
                 let output = now(capsule_crm::actions::invoke(
-                    &native(),
+                    &native(&canned),
                     "parties.list-all",
                     &input,
                 ))

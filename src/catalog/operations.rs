@@ -36,7 +36,7 @@ pub fn operations() -> Vec<Operation> {
             // The slim component has the neutral face alone.
             typed: cfg!(feature = "typed").then(|| operation.typed.into()),
             deprecated: None,
-            extra: None,
+            extra: Some(format!(r#"{{"example":{}}}"#, operation.example)),
         })
         .collect()
 }

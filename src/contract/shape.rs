@@ -179,6 +179,8 @@ pub struct Operation {
     pub paged: bool,
     /// The typed function.
     pub typed: &'static str,
+    /// An input, as JSON: one that fits.
+    pub example: &'static str,
     /// What it takes.
     pub input: Shape,
     /// What it gives; none is null.

@@ -35,6 +35,7 @@ cargo xtask COMMAND [ARGUMENTS]
   size    Builds, then prints the size of both components and what each interface costs.
   bench   The same, then the benches of the host. Arguments go to `cargo bench -p host-test`:
           `cargo xtask bench -- action` runs those whose name has `action` in it.
+  docs    Writes docs/operations.md from the WIT. The tests hold it to what the WIT says.
   help    Prints this.
 
 All set-up is part of the commands: rustup's stable toolchain and a C linker (gcc or clang) are enough to begin.
@@ -98,12 +99,15 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         "bench" => bench(&root()?, rest),
+        "docs" => docs(&root()?),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
             Ok(ExitCode::SUCCESS)
         }
         other => {
-            bail!("there is no `{other}`: the commands are build, demo, test, size, bench, help")
+            bail!(
+                "there is no `{other}`: the commands are build, demo, test, size, bench, docs, help"
+            )
         }
     }
 }
@@ -174,6 +178,24 @@ fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
         "benches (the first time they compile wasmtime: minutes)",
         &mut benches,
     )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the reference of operations. The test that holds it writes it, too: there is one way of making it.
+fn docs(root: &Path) -> Result<ExitCode> {
+    let mut writer = cargo(root);
+    writer
+        .args([
+            "test",
+            "--quiet",
+            "--package",
+            "capsule-crm",
+            "--test",
+            "docs",
+        ])
+        .arg("the_reference_of_operations_is_what_the_contract_says")
+        .env("CAPSULE_WRITE_DOCS", "1");
+    step::run("writing docs/operations.md", &mut writer)?;
     Ok(ExitCode::SUCCESS)
 }
 

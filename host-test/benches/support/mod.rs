@@ -197,10 +197,10 @@ pub(crate) fn tenant(name: &str, upstream: impl Upstream, concurrency: usize) ->
         .unwrap()
 }
 
-/// The core, run natively over the same answers.
-pub(crate) fn native() -> Client {
+/// The core, run natively over the same answers, in a client of its own as in a sandbox.
+pub(crate) fn native(canned: &Canned) -> Client {
     Client::new(
-        Canned::new(),
+        canned.clone(),
         Settings {
             access_token: Some("a token".into()),
             ..Settings::default()

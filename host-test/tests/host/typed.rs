@@ -331,11 +331,7 @@ async fn a_person_is_created_and_read_by_values() {
 async fn an_error_comes_as_a_value_with_its_pointers() {
     let mut running = Running::new().await;
     let error = running
-        .call(
-            "parties",
-            "list-all",
-            &[("limit", some(Val::U32(100_000)))],
-        )
+        .call("parties", "list-all", &[("limit", some(Val::U32(100_000)))])
         .await
         .unwrap_err();
     let Val::Variant(name, Some(permanent)) = &error else {
