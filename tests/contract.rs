@@ -28,9 +28,12 @@ macro_rules! models {
 
 /// From JSON to the model and back, for every record that an operation takes or gives.
 const MODELS: &[(&str, RoundTrip)] = models! {
-    DeletedPage Deletion EntryPage FilterParties FindParties GetParties GetParty ListDeletedRecords ListOfEntries ListOfOpportunities
-    ListOfPeople ListOfProjects ListParties NewOrganisation NewPerson OpportunityPage OrganisationUpdate OrganisationUpsert PartiesById
-    Party PartyPage PersonUpdate PersonUpsert ProjectPage SearchParties UpsertedParty
+    ActivityTypePage AnyRecordPage BoardPage CategoryPage CountryPage CurrencyPage DeletedPage Deletion EntryPage FilterParties
+    FindParties GetParties GetParty GoalPage ListDeletedRecords ListOfBoards ListOfEntries ListOfLostReasons ListOfMilestones
+    ListOfOpportunities ListOfPeople ListOfPipelines ListOfProjects ListOfSavedFilters ListOfSettings ListOfStages ListOfTeams
+    ListOfUsers ListParties LostReasonPage MilestonePage NewOrganisation NewPerson OpportunityPage OrganisationUpdate
+    OrganisationUpsert PartiesById Party PartyPage PersonUpdate PersonUpsert PipelinePage ProjectPage ReadCurrentUser RunFilter
+    SavedFilterPage SearchParties Site StagePage TeamPage TitlePage UpsertedParty User UserPage
 };
 
 fn record(shape: &Shape) -> &'static Record {
@@ -120,8 +123,14 @@ fn what_hardly_fits_is_judged_alike_by_schema_and_check() {
             };
             count.set(count.get() + 1);
         });
+        // One that takes nothing accepts the empty object alone.
+        let least = if record(&operation.input).fields.is_empty() {
+            0
+        } else {
+            20
+        };
         assert!(
-            accepted.get() > 20 && refused.get() > 200,
+            accepted.get() > least && refused.get() > 200,
             "{}: {accepted:?} accepted, {refused:?} refused",
             operation.id
         );

@@ -90,6 +90,7 @@ fn the_full_component_imports_only_what_it_uses() {
         "capsule:crm/organisations@0.1.0",
         "capsule:crm/parties@0.1.0",
         "capsule:crm/people@0.1.0",
+        "capsule:crm/settings@0.1.0",
     ];
     assert_eq!(exports, set(&[NEUTRAL, &typed].concat()));
 }

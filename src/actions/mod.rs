@@ -10,6 +10,7 @@ pub mod parties;
 mod party;
 pub mod people;
 mod read;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use crate::bindings::integration::connector::types::Error;
 use crate::contract::Json;
 use crate::model::field::Definition;
 use crate::model::{Embeds, Kind, spell};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::rc::Rc;
 
 /// What is needed to spell records of one kind. Made before a change is sent: a change whose answer could not be read afterwards would be a
@@ -44,13 +44,18 @@ impl Speller {
         status: u16,
         mut value: Value,
     ) -> Result<T, Error> {
+        self.spell(&mut value);
+        record(call, status, value)
+    }
+
+    /// Brings a row to the contract's spelling.
+    pub(super) fn spell(&self, value: &mut Value) {
         spell(
             self.kind,
-            &mut value,
+            value,
             &self.definitions,
             self.web_url.as_ref().map(|url| url.as_str()),
         );
-        record(call, status, value)
     }
 
     /// Sends a call, and reads the one record of its answer.
@@ -118,8 +123,32 @@ pub(super) async fn page_where<T: Json>(
     records(&speller, &call, page)
 }
 
+/// A page of the contract, of whichever type: `items`, `next` and `total`. The rows are brought to the contract's spelling one by one.
+pub(super) async fn listed<P: Json>(
+    client: &Client,
+    call: &Call,
+    key: &str,
+    span: Span<'_>,
+    spell: &dyn Fn(&mut Value),
+) -> Result<P, Error> {
+    record(call, 200, page(client, call, key, span, spell).await?)
+}
+
+/// The same before it has a type: one body for all of them.
+async fn page(
+    client: &Client,
+    call: &Call,
+    key: &str,
+    span: Span<'_>,
+    spell: &dyn Fn(&mut Value),
+) -> Result<Value, Error> {
+    let mut page = client.page(call, key, span).await?;
+    page.rows.iter_mut().for_each(spell);
+    Ok(json!({ "items": page.rows, "next": page.next, "total": page.total }))
+}
+
 /// With the count of all pages, which Capsule gives as a token too (API reference 2.1).
-fn counted(call: Call, embeds: &Embeds) -> Call {
+pub(super) fn counted(call: Call, embeds: &Embeds) -> Call {
     let mut tokens = embeds.tokens.clone();
     tokens.push("meta");
     call.embed(&tokens)

@@ -6,6 +6,7 @@ use super::client::Client;
 use super::error::{ambiguous, invalid};
 use super::once::Once;
 use super::page::Span;
+use super::roster::{Named, Roster};
 use crate::bindings::capsule::crm::types::{NestedTeam, NestedUser, Ref, Tag};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::contract::nearest;
@@ -24,6 +25,7 @@ pub(super) struct Directory {
     site: Once<String>,
     tags: [Once<Vec<Tag>>; 3],
     definitions: [Once<Vec<Definition>>; 3],
+    pub(super) rosters: [Once<Vec<Named>>; Roster::COUNT],
 }
 
 /// More pages than any account's settings fill; a list that is longer is refused rather than cut.
@@ -31,7 +33,11 @@ const MOST_ROWS: u32 = 10_000;
 
 impl Client {
     /// All rows of a list of settings.
-    async fn all(&self, segments: &[&str], key: &str) -> Result<(Call, Vec<Value>), Error> {
+    pub(super) async fn all(
+        &self,
+        segments: &[&str],
+        key: &str,
+    ) -> Result<(Call, Vec<Value>), Error> {
         let call = Call::get(segments);
         let page = self
             .page(

@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod headers;
 mod once;
 mod page;
+mod roster;
 #[cfg(test)]
 pub(crate) mod script;
 mod transport;
@@ -26,4 +27,5 @@ pub use error::{
 pub(crate) use error::{date_time, from_status, shown};
 pub use once::Once;
 pub use page::{Page, Span};
+pub use roster::{Named, Roster};
 pub use transport::{Lost, Sending, Transport};

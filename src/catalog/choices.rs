@@ -688,6 +688,46 @@ mod tests {
     }
 
     #[test]
+    fn pipelines_and_boards_are_offered_by_id() {
+        for (id, pointer, path) in [
+            ("settings.list-milestones", "/pipeline", "pipelines"),
+            ("settings.list-stages", "/board", "boards"),
+        ] {
+            let rows = json!([{"id": 3, "name": "Sales"}, {"id": 4, "name": null}]);
+            assert_eq!(
+                offered(list(path, path, rows), request(id, pointer)),
+                pairs(&[(json!(3), "Sales")])
+            );
+        }
+    }
+
+    #[test]
+    fn saved_filters_are_those_of_the_entity_beside() {
+        let asked = |input: &Value| ChoicesRequest {
+            input: input.to_string(),
+            ..request("settings.run-saved-filter", "/filter")
+        };
+        for (entity, path) in [
+            ("parties", "parties/filters"),
+            ("opportunities", "opportunities/filters"),
+            ("projects", "kases/filters"),
+        ] {
+            let script = list(path, "filters", json!([{"id": 12, "name": "Late"}]));
+            assert_eq!(
+                offered(script, asked(&json!({"entity": entity}))),
+                pairs(&[(json!(12), "Late")])
+            );
+        }
+        for input in [json!({}), json!({"entity": "tasks"})] {
+            let error = ask(Script::new(), asked(&input)).0.unwrap_err();
+            assert_eq!(
+                faults(error),
+                [("/input/entity".to_owned(), "required".to_owned())]
+            );
+        }
+    }
+
+    #[test]
     fn details_and_groups_tell_options_apart() {
         let page = ask(tags(), request("people.create", "/tags/-")).0.unwrap();
         let details: Vec<_> = page.items.iter().map(|one| one.detail.as_deref()).collect();

@@ -6,7 +6,7 @@
 use super::schemas::Audience;
 use super::way_out;
 use crate::actions::parties;
-use crate::api::{Call, Client, Span, invalid};
+use crate::api::{Call, Client, Roster, Span, invalid};
 use crate::bindings::capsule::crm::types::{FilterOperator, GetParties, Ref};
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::{Json, Operation, Shape, brief, nearest};
@@ -110,6 +110,18 @@ pub(super) static KINDS: &[Kind] = &[
         serve: |client, _| Box::pin(teams(client)),
     },
     Kind {
+        name: "pipeline",
+        serve: |client, _| Box::pin(roster(client, Roster::Pipelines)),
+    },
+    Kind {
+        name: "board",
+        serve: |client, _| Box::pin(roster(client, Roster::Boards)),
+    },
+    Kind {
+        name: "saved-filter",
+        serve: |client, ask| Box::pin(saved_filters(client, ask)),
+    },
+    Kind {
         name: "party-tag",
         serve: |client, _| Box::pin(tags(client, Entity::Parties)),
     },
@@ -177,6 +189,31 @@ async fn teams(client: &Client) -> Result<Offer, Error> {
             .map(|team| Offered::new(team.id, named(team.name.as_deref(), team.id)))
             .collect(),
     ))
+}
+
+async fn roster(client: &Client, roster: Roster) -> Result<Offer, Error> {
+    let all = client.roster(roster).await?;
+    let offered = all
+        .iter()
+        .map(|one| Offered::new(one.id, named(Some(&one.name), one.id)));
+    Ok(Offer::Whole(offered.collect()))
+}
+
+/// Saved filters are those of one kind of record, which is chosen beside.
+async fn saved_filters(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
+    let entity = match ask.after_value.and_then(Value::as_str) {
+        Some("parties") => Entity::Parties,
+        Some("opportunities") => Entity::Opportunities,
+        Some("projects") => Entity::Projects,
+        _ => {
+            return Err(invalid(
+                ask.after_pointer.as_deref().unwrap_or_default(),
+                "required",
+                "Choose first what is to be found: parties, opportunities or projects.",
+            ));
+        }
+    };
+    roster(client, Roster::SavedFilters(entity)).await
 }
 
 async fn tags(client: &Client, entity: Entity) -> Result<Offer, Error> {

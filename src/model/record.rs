@@ -42,7 +42,8 @@ pub(crate) struct Embeds {
 }
 
 impl Embeds {
-    fn new(wanted: &[(bool, &'static str)], fields: bool, web_url: bool) -> Self {
+    /// Those that are wanted.
+    pub(crate) fn new(wanted: &[(bool, &'static str)], fields: bool, web_url: bool) -> Self {
         let tokens = wanted
             .iter()
             .filter(|(wanted, _)| *wanted)

@@ -36,7 +36,7 @@
 //! | 3.17 goals | create, read, update, delete | progress and periods |
 //! | 3.18 activities | | not part of the public contract |
 //! | 3.19 jobs | yes | |
-//! | 4 filters | all documented and vendor fields, OR groups, `orderBy` | saved filters: an empty list |
+//! | 4 filters | all documented and vendor fields, OR groups, `orderBy`, saved filters ([`Fake::save_filter`]) | a saved filter shows its id and name alone |
 //! | 5 REST hooks | subscriptions, all 19 events, batches, retries, dropping | a deleted record is `{"id"}`; users come and go by [`Fake::add_user`] and [`Fake::remove_user`] only; a cascade delivers opportunities and projects before their party |
 
 mod activity_types;
@@ -72,6 +72,7 @@ mod pipelines;
 mod rate;
 mod records;
 mod reply;
+mod saved_filters;
 mod seed;
 mod site;
 mod stages;
@@ -324,6 +325,16 @@ impl Fake {
                 .map(|user| user.username.clone())
                 .collect()
         })
+    }
+
+    /// Saves a filter, as a user does in the web UI: `entity` is a path segment (`parties`, `opportunities`, `kases`), `filter` what an ad
+    /// hoc filter has under its root. Its id, or `None` if the entity is none of them or the filter no object.
+    pub fn save_filter(&self, entity: &str, name: &str, filter: &serde_json::Value) -> Option<u64> {
+        let entity = entity::Entity::ALL
+            .into_iter()
+            .find(|known| known.plural() == entity)?;
+        let filter = filter.as_object()?.clone();
+        Some(self.with_state(|state| saved_filters::save(state, entity, name, filter)))
     }
 
     /// Makes a party invisible to every caller, as when its owner restricts it. `false` if there is no such party.

@@ -16,6 +16,7 @@ use super::filters::{Filter, Filterable, Kind, Operand, Viewer};
 use super::input::Input;
 use super::paging::list;
 use super::reply::{Refusal, Reply, Violations};
+use super::saved_filters;
 use super::state::{ListOrder, SinceRule, State, instant};
 use super::table::Table;
 use super::tags::{merge_tags, render_tags};
@@ -284,9 +285,9 @@ pub(super) fn routes<R: Record>() -> Router<Fake> {
         .route(&format!("/{path}"), get(show_all::<R>))
         .route(&format!("/{path}/search"), get(search::<R>))
         .route(&format!("/{path}/deleted"), get(show_deleted::<R>))
-        .route(&format!("/{path}/filters"), get(show_saved_filters))
         .route(&format!("/{path}/filters/results"), query(filter::<R>))
         .route(&format!("/{path}/{{id}}"), get(show::<R>))
+        .merge(saved_filters::routes::<R>())
 }
 
 /// A record that exists and that the caller may see.
@@ -315,7 +316,7 @@ pub(super) fn page<'a, R: Record>(
 }
 
 /// All visible records in the account's order.
-fn in_order<R: Record>(state: &State) -> Vec<&R> {
+pub(super) fn in_order<R: Record>(state: &State) -> Vec<&R> {
     let mut records: Vec<&R> = R::table(state)
         .iter()
         .filter(|record| record.core().restricted_at.is_none())
@@ -387,11 +388,6 @@ fn filter<R: Record>(state: &mut State, call: &Call) -> Answer {
     records.retain(|record| filter.fits(*record, state, viewer));
     filter.sort(&mut records, state, viewer);
     page(state, call, records)
-}
-
-/// Saved filters are made in the web UI; this account has none (API reference 4.3).
-fn show_saved_filters(_: &mut State, call: &Call) -> Answer {
-    Ok(super::paging::whole_list(call, "filters", []))
 }
 
 fn show_deleted<R: Record>(state: &mut State, call: &Call) -> Answer {

@@ -322,3 +322,69 @@ async fn users_come_and_go_with_their_tokens_and_records() {
         .collect();
     assert_eq!(events, ["user/created", "party/created", "user/deleted"]);
 }
+
+#[tokio::test]
+async fn a_saved_filter_is_listed_and_run_in_the_order_that_was_saved_with_it() {
+    let bench = Bench::new(0);
+    for name in ["Beta", "Alpha", "Gamma"] {
+        bench
+            .party(json!({ "type": "organisation", "name": name }))
+            .await;
+    }
+    bench
+        .party(json!({ "type": "person", "firstName": "Ada" }))
+        .await;
+    let filter = json!({
+        "conditions": [{ "field": "type", "operator": "is", "value": "organisation" }],
+        "orderBy": [{ "field": "name", "direction": "ascending" }],
+    });
+    let id = bench.fake.save_filter("parties", "Firms", &filter).unwrap();
+    let listed = bench.get("/parties/filters").await.body["filters"].clone();
+    assert!(
+        listed
+            .as_array()
+            .unwrap()
+            .contains(&json!({ "id": id, "name": "Firms" })),
+        "{listed}"
+    );
+    assert_eq!(
+        bench.get(&format!("/parties/filters/{id}")).await.body["filter"]["name"],
+        "Firms"
+    );
+    let found = bench
+        .get(&format!(
+            "/parties/filters/{id}/results?embed=tags,meta&perPage=2"
+        ))
+        .await;
+    let names: Vec<_> = found.body["parties"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|party| (party["name"].as_str().unwrap(), party["tags"].is_array()))
+        .collect();
+    assert_eq!(names, [("Alpha", true), ("Beta", true)]);
+    assert_eq!(found.body["meta"]["totalCount"], 3);
+    assert!(found.header("link").unwrap().contains("page=2"));
+}
+
+#[tokio::test]
+async fn saved_filters_are_of_one_entity_and_only_users_make_them() {
+    let bench = Bench::new(0);
+    let filter = json!({ "conditions": [{ "field": "isOpen", "operator": "is", "value": true }] });
+    let id = bench.fake.save_filter("kases", "Open", &filter).unwrap();
+    assert_eq!(bench.fake.save_filter("tasks", "Open", &filter), None);
+    assert_eq!(bench.fake.save_filter("kases", "Open", &json!([])), None);
+    let path = |entity: &str| format!("/{entity}/filters/{id}/results");
+    assert_eq!(bench.get(&path("kases")).await.status, StatusCode::OK);
+    assert_eq!(
+        bench.get(&path("opportunities")).await.body,
+        json!({ "message": "filter not found" })
+    );
+    assert_eq!(
+        bench
+            .post("/kases/filters", json!({ "filter": {} }))
+            .await
+            .status,
+        StatusCode::METHOD_NOT_ALLOWED
+    );
+}

@@ -22,6 +22,7 @@ use super::milestones::Milestone;
 use super::opportunities::Opportunity;
 use super::parties::Parties;
 use super::pipelines::Pipeline;
+use super::saved_filters::SavedFilter;
 use super::stages::Stage;
 use super::table::Table;
 use super::tags::TagDefinition;
@@ -142,6 +143,7 @@ pub(super) struct State {
     pub(super) outbox: Outbox,
     pub(super) tags: PerEntity<Table<TagDefinition>>,
     pub(super) definitions: PerEntity<Table<FieldDefinition>>,
+    pub(super) saved_filters: PerEntity<Table<SavedFilter>>,
     pub(super) deletions: PerEntity<Vec<Deletion>>,
     pub(super) changes: Vec<Change>,
     /// Finished jobs: id and what they did.
@@ -180,6 +182,7 @@ impl State {
             outbox: Outbox::default(),
             tags: PerEntity::default(),
             definitions: PerEntity::default(),
+            saved_filters: PerEntity::default(),
             deletions: PerEntity::default(),
             changes: Vec::new(),
             jobs: BTreeMap::new(),

@@ -8,6 +8,7 @@ mod find;
 mod many;
 mod paging;
 mod parties;
+mod settings;
 mod typed;
 mod update;
 mod upsert;

@@ -16,6 +16,7 @@ use super::entity::Entity;
 use super::fields::{FieldDefinition, FieldRow, FieldType, FieldValue};
 use super::parties::{Address, EmailAddress, Party, Person, PhoneNumber, Website, Who};
 use super::records::Core;
+use super::saved_filters;
 use super::state::State;
 use super::tags::TagDefinition;
 use super::teams::Team;
@@ -75,6 +76,7 @@ pub(super) fn account(options: &FakeOptions) -> State {
         seeder.party(&mut state, index, options.parties);
     }
     process::records(&mut state, &mut seeder.rng, now);
+    saved_filters::seed(&mut state);
     state
 }
 
