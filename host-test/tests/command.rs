@@ -241,6 +241,52 @@ async fn a_call_prints_the_record_on_one_line() {
 }
 
 #[tokio::test]
+async fn an_account_whose_address_is_told_is_not_asked_for_it() {
+    let served = Served::small().await;
+    let person = json!({"firstName": "Ines", "lastName": "Duarte"});
+    let id = served.call("people.create", &person).await.json()["id"].clone();
+    let input = json!({"id": id, "embed": {"webUrl": true}}).to_string();
+    let mut read = vec!["call", "parties.get", "--token-env", "TOKEN"];
+    read.extend(["--base-url", &served.url, "--input", &input]);
+    let asked = || {
+        let rows = served.fake.journal();
+        rows.iter().filter(|row| row.path == "/api/v2/site").count()
+    };
+    served.fake.clear_journal();
+    let record = run(&read).await.json();
+    assert_eq!(asked(), 1, "{record}");
+    served.fake.clear_journal();
+    read.extend(["--account-web-url", "https://people.example/"]);
+    let record = run(&read).await.json();
+    assert_eq!(asked(), 0);
+    assert_eq!(
+        record["webUrl"],
+        format!("https://people.example/party/{id}")
+    );
+}
+
+#[tokio::test]
+async fn an_address_for_people_that_is_none_is_refused() {
+    for url in [
+        "northwind",
+        "https://northwind.example/path",
+        "javascript:alert(1)",
+    ] {
+        let ended = run(&[
+            "call",
+            "people.create",
+            "--token-env",
+            "TOKEN",
+            "--account-web-url",
+            url,
+        ])
+        .await;
+        assert_eq!(ended.code, 2, "{url}");
+        assert!(ended.err.contains("--account-web-url"), "{}", ended.err);
+    }
+}
+
+#[tokio::test]
 async fn an_input_comes_from_a_file() {
     let served = Served::small().await;
     let folder = Folder::with("");

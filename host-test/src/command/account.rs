@@ -30,6 +30,11 @@ pub(crate) struct AccountArgs {
     /// sent there.
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+    /// The account's address for people, such as https://northwind.capsulecrm.com
+    ///
+    /// Links to records begin with it. Without it the component asks the account, which costs a request each time.
+    #[arg(long, value_name = "URL", value_parser = web_url)]
+    account_web_url: Option<String>,
     /// An origin that the component may reach besides the one that it describes
     #[arg(long, visible_alias = "grant", value_name = "ORIGIN")]
     allow_origin: Vec<String>,
@@ -48,6 +53,9 @@ impl AccountArgs {
         }
         if let Some(base) = &self.base_url {
             builder = builder.api_base(base.trim_end_matches('/'));
+        }
+        if let Some(web) = &self.account_web_url {
+            builder = builder.web_url(web);
         }
         Ok(builder.build()?)
     }
@@ -116,6 +124,15 @@ impl AccountArgs {
     }
 }
 
+/// What is not an address for people would stand in every link.
+fn web_url(text: &str) -> Result<String, String> {
+    let text = text.trim_end_matches('/');
+    match Origin::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn read_token(path: &std::path::Path) -> Result<String> {
     let name = path.display();
     let about =
@@ -148,6 +165,7 @@ mod tests {
             token_env: None,
             token_file: None,
             base_url: base_url.map(str::to_owned),
+            account_web_url: None,
             allow_origin: allow.iter().map(|text| (*text).to_owned()).collect(),
         }
     }

@@ -174,6 +174,9 @@ pub enum CredentialsError {
 }
 
 /// Where tokens and secrets live. Every method may be called from several tasks at once.
+///
+/// A connection is known before it has tokens: whoever begins a sign-in stores its client and origin with generation 0,
+/// and the code's exchange commits over that.
 #[async_trait]
 pub trait Credentials: Send + Sync + 'static {
     /// What is stored now; None if the connection is unknown.

@@ -79,17 +79,18 @@ pub(crate) struct Tallied {
 
 impl Tally {
     fn deny(&self, denial: Denial) {
-        tracing::warn!(denial = %denial, "egress denied");
         let mut denials = lock(&self.denials);
+        // A guest that is denied ten thousand times must not fill the log either.
         if denials.len() < KEPT {
+            tracing::warn!(denial = %denial, "egress denied");
             denials.push(denial);
         }
     }
 
     fn note(&self, note: String) {
-        tracing::warn!(note, "egress");
         let mut notes = lock(&self.notes);
-        if notes.len() < KEPT {
+        if notes.len() < KEPT && !notes.contains(&note) {
+            tracing::warn!(note, "egress");
             notes.insert(note);
         }
     }

@@ -205,6 +205,8 @@ impl fmt::Debug for Origin {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -270,6 +272,20 @@ mod tests {
                 loopback,
                 "{text}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_origin_that_is_read_is_written_so_that_it_is_read_again(text in "(https?://)?[a-z0-9:@/.\\[\\]%#?_-]{0,30}") {
+            if let Ok(origin) = Origin::parse(&text) {
+                prop_assert_eq!(Origin::parse(&origin.to_string()), Ok(origin));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_reading_an_origin_panic(text in "\\PC{0,60}") {
+            let _ = Origin::parse(&text);
         }
     }
 }

@@ -237,6 +237,8 @@ pub(crate) fn sealed_error(body: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn target(method: &str, uri: &str) -> Target {
@@ -373,5 +375,23 @@ mod tests {
         );
         assert!(sealed_error(br#"{"error":"x","access_token":"y"}"#).is_none());
         assert!(sealed_error(b"<html>").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_swap_panic_and_what_is_not_swapped_keeps_its_meaning(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let none = |_: &str, _: &[CredentialKind]| None;
+            if let Ok(swapped) = swap_form(&target("POST", TOKEN), &form_headers(), &body, none) {
+                let before: Vec<_> = url::form_urlencoded::parse(&body).into_owned().collect();
+                let after: Vec<_> = url::form_urlencoded::parse(swapped.body.as_bytes()).into_owned().collect();
+                prop_assert_eq!(before, after);
+            }
+        }
+
+        #[test]
+        fn no_answer_makes_sealing_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Tokens::read(&body);
+            let _ = sealed_error(&body);
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! A fake Capsule: the API of a made-up account, held in memory.
 //!
-//! It is an axum [`Router`] over one [`State`](state::State). The host calls it in process (`tower::ServiceExt::oneshot`) or
+//! It is an axum [`Router`] over one `State`. The host calls it in process (`tower::ServiceExt::oneshot`) or
 //! serves it on loopback (`capsule-host fake`). It knows nothing of the host, the component or any real account, and nothing
 //! outside this folder may know more of it than [`Fake`], [`FakeOptions`], [`Clock`] and the fault types.
 //!
 //! A resource is one file: its model, how a body changes it, how it looks, its routes. `front` is what happens around every
 //! request; `call` and `reply` are what a resource reads and answers; `records`, `nested`, `fields`, `tags`, `filters`,
-//! `paging` hold what resources share. A new resource adds its table to `state`, its routes to [`resources`] and, if it is a
+//! `paging` hold what resources share. A new resource adds its table to `state`, its routes to `resources` and, if it is a
 //! main record, an implementation of `Record`.
 //!
 //! | API reference | implemented | left out or decided here |

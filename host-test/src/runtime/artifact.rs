@@ -3,6 +3,10 @@
 //! Loading compiled code is running it: whoever can change the file owns the host. So it carries a MAC under the
 //! store's key, and only what the MAC proves to be our own is handed to wasmtime.
 
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -58,9 +62,131 @@ impl ArtifactKey {
     }
 }
 
+/// Where the artifact of a component stands.
+pub(crate) fn path(folder: &Path, digest: &ComponentDigest) -> PathBuf {
+    folder
+        .join(digest.to_string().replace(':', "-"))
+        .with_extension("cwasm")
+}
+
+/// Reads an artifact that nobody else could have written. The checks are on the open file, not on its name.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    check(&file)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn check(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::other("it is not a plain file"));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(io::Error::other(
+            "others may write it; take that right away (chmod go-w) or delete it",
+        ));
+    }
+    // The kernel shows us as the owner of our own entry. Where there is none, the MAC has to do.
+    if let Ok(own) = fs::metadata("/proc/self")
+        && own.uid() != meta.uid()
+    {
+        return Err(io::Error::other("it belongs to another user; delete it"));
+    }
+    Ok(())
+}
+
+/// Elsewhere the MAC has to do.
+#[cfg(not(unix))]
+fn check(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::other("it is not a plain file"))
+    }
+}
+
+/// Writes an artifact so that a reader sees the old one or the whole new one.
+pub(crate) fn write(path: &Path, artifact: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    let draft = path.with_extension(format!("{:016x}.draft", u64::from_le_bytes(random)));
+    let written = write_new(&draft, artifact).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        // What can't be removed stays as a draft, which nobody reads.
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A folder of this test's own, removed at its end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            let mut random = [0; 8];
+            getrandom::fill(&mut random).unwrap();
+            let path =
+                std::env::temp_dir().join(format!("artifact-{:016x}", u64::from_le_bytes(random)));
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_leaves_no_draft() {
+        let folder = Folder::new();
+        let path = path(&folder.0.join("deeper"), &ComponentDigest::of(b"component"));
+        write(&path, b"first").unwrap();
+        write(&path, b"second").unwrap();
+        assert_eq!(read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_may_write_is_not_read() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = Folder::new();
+        let path = path(&folder.0, &ComponentDigest::of(b"component"));
+        write(&path, b"code").unwrap();
+        for mode in [0o620, 0o602, 0o666] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(
+                read(&path)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("others may write"),
+                "{mode:o}"
+            );
+        }
+        assert!(read(&folder.0).is_err(), "a folder is no artifact");
+    }
 
     #[test]
     fn what_was_sealed_is_opened_by_the_same_key_alone() {

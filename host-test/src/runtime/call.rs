@@ -27,6 +27,8 @@ use crate::egress::{
 pub const ACCESS_TOKEN_VARIABLE: &str = "CAPSULE_ACCESS_TOKEN";
 /// The environment variable from which the component reads another API than Capsule's own.
 pub const API_BASE_VARIABLE: &str = "CAPSULE_API_BASE";
+/// The environment variable from which the component reads the account's address for people. With it, links to records cost no request.
+pub const WEB_URL_VARIABLE: &str = "CAPSULE_WEB_URL";
 
 /// The result of an operation.
 #[derive(Clone, Debug)]
@@ -82,7 +84,20 @@ impl Tenant {
             .api_base
             .clone()
             .map(|base| (API_BASE_VARIABLE.to_owned(), base));
-        token.into_iter().chain(base).collect()
+        let web = self
+            .inner
+            .web_url
+            .clone()
+            .map(|web| (WEB_URL_VARIABLE.to_owned(), web));
+        token.into_iter().chain(base).chain(web).collect()
+    }
+
+    fn takes(&self, bytes: usize) -> Result<(), HostError> {
+        let limit = self.inner.limits.input_bytes;
+        if bytes > limit {
+            return Err(HostError::InputTooLarge { bytes, limit });
+        }
+        Ok(())
     }
 }
 
@@ -95,6 +110,7 @@ impl<'a> Call<'a> {
     pub async fn invoke(self, id: &str, input: impl Into<String>) -> Result<Outcome, CallError> {
         let (bounds, egress) = self.tenant.limits().bounds(Some(id));
         let (id, input) = (id.to_owned(), input.into());
+        self.tenant.takes(input.len())?;
         let answer = self
             .with_token(bounds, egress, |mut exports| {
                 Box::pin(async move {
@@ -119,6 +135,9 @@ impl<'a> Call<'a> {
         calls: Vec<operations::Call>,
         mut options: operations::ManyOptions,
     ) -> Result<Answer<Vec<operations::Outcome>>, CallError> {
+        for call in &calls {
+            self.tenant.takes(call.input.len())?;
+        }
         let files = calls
             .iter()
             .find(|call| call.id.starts_with("files."))
@@ -182,6 +201,7 @@ impl<'a> Call<'a> {
         delivery: Delivery,
         listeners: Vec<Listener>,
     ) -> Result<Answer<Reply>, CallError> {
+        self.tenant.takes(delivery.body.len())?;
         self.plain(|mut exports| {
             Box::pin(async move {
                 exports

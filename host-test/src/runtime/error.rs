@@ -84,6 +84,16 @@ pub enum HostError {
         /// How many.
         waiting: usize,
     },
+    /// The caller handed in too much. Nothing was started.
+    #[error(
+        "the input has {bytes} bytes, and at most {limit} are taken; hand in less, or raise Limits::input_bytes"
+    )]
+    InputTooLarge {
+        /// How much.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// No sandbox is free, not even for a refresh. Nothing was started.
     #[error("no sandbox is free: {0}; try again later, or raise HostOptions::slots")]
     NoSandbox(String),
@@ -126,6 +136,7 @@ impl CallError {
     ///   and repeating it could double the change. A POST that only reads (a filter) counts as a write here;
     /// - a stopped call that had sent none is `transient(timed-out)` if its time was over, else `execution-failed`;
     /// - no free place is `transient(unavailable)`, before anything was started;
+    /// - an input over the limit is `permanent(too-large)`, before anything was started;
     /// - missing or refused credentials are `permanent(unauthenticated)`.
     pub fn to_wit(&self) -> Error {
         let fault = |message: String| Fault {
@@ -145,6 +156,9 @@ impl CallError {
             } => Error::Transient(TransientError::TimedOut(fault(self.to_string()))),
             Self::Stopped { .. } => Error::ExecutionFailed,
             Self::Host(host) => match host {
+                HostError::InputTooLarge { .. } => {
+                    Error::Permanent(PermanentError::TooLarge(fault(self.to_string())))
+                }
                 HostError::Credentials(CredentialsError::Unknown(_))
                 | HostError::Missing(_)
                 | HostError::Refresh(RefreshError::Refused(
@@ -281,6 +295,16 @@ mod tests {
     fn a_call_that_is_stopped_before_any_write_may_be_repeated_if_only_its_time_was_over() {
         assert!(stopped(Stop::WallClock(Duration::from_secs(60)), 0).is_retryable());
         assert_eq!(stopped(Stop::Stack, 0).to_wit(), Error::ExecutionFailed);
+    }
+
+    #[test]
+    fn an_input_over_the_limit_is_too_large_and_not_tried_again() {
+        let error = CallError::from(HostError::InputTooLarge { bytes: 9, limit: 8 });
+        assert!(matches!(
+            error.to_wit(),
+            Error::Permanent(PermanentError::TooLarge(_))
+        ));
+        assert!(!error.is_retryable());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use wasmtime::{
 };
 
 use super::LARGEST_MEMORY;
-use super::artifact::ArtifactKey;
+use super::artifact::{self, ArtifactKey};
 use super::connector::Connector;
 use super::limits::TICK;
 use super::memory_watch::{Creator, MemoryWatch};
@@ -23,8 +23,8 @@ const TABLES: u32 = 8;
 const TABLE_ELEMENTS: usize = 10_000;
 /// Memory that an idle slot may keep.
 const KEPT_PER_SLOT: usize = 512 * 1024;
-/// Mappings that a live instance needs: memory, tables, stack and their guards (measured 5).
-const MAPPINGS_PER_SLOT: usize = 5;
+/// Mappings that a live instance needs: memory, tables, stack and their guards (measured 6).
+const MAPPINGS_PER_SLOT: usize = 6;
 
 /// How a host is set up.
 #[derive(Clone, Debug)]
@@ -201,6 +201,38 @@ impl Host {
         self.link(component, digest)
     }
 
+    /// Loads a component with the help of a folder of compiled artifacts: from there if it is there and ours, else it is
+    /// compiled and put there. An artifact that others could have written is not even read; a folder that can't be
+    /// written costs the time of compiling again, and a warning.
+    pub fn load_cached(
+        &self,
+        component: &[u8],
+        folder: &Path,
+        key: &ArtifactKey,
+    ) -> Result<Connector, LoadError> {
+        let digest = ComponentDigest::of(component);
+        let path = artifact::path(folder, &digest);
+        match artifact::read(&path).map(|artifact| self.load_precompiled(&artifact, key)) {
+            // The name of the file proves nothing, the digest under the MAC does.
+            Ok(Ok(connector)) if connector.digest() == digest => return Ok(connector),
+            Ok(Ok(_)) => {
+                tracing::warn!(path = %path.display(), "the artifact is of another component")
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(path = %path.display(), %error, "the artifact is not used")
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the artifact is not used")
+            }
+        }
+        let artifact = self.precompile(component, key)?;
+        if let Err(error) = artifact::write(&path, &artifact) {
+            tracing::warn!(path = %path.display(), %error, "the artifact could not be kept");
+        }
+        self.load_precompiled(&artifact, key)
+    }
+
     fn link(&self, component: Component, digest: ComponentDigest) -> Result<Connector, LoadError> {
         let foreign = sandbox::foreign_imports(&component);
         if !foreign.is_empty() {
@@ -282,15 +314,15 @@ fn within_map_count(slots: usize) -> usize {
     else {
         return slots;
     };
-    // A quarter is left to the rest of the process.
-    let fit = (most / 4 * 3 / MAPPINGS_PER_SLOT).max(1);
+    // A tenth is left to the rest of the process.
+    let fit = (most / 10 * 9 / MAPPINGS_PER_SLOT).max(1);
     if slots > fit {
         tracing::warn!(
             asked = slots,
             given = fit,
             max_map_count = most,
             "vm.max_map_count allows fewer sandboxes; raise it to about {}",
-            slots * MAPPINGS_PER_SLOT / 3 * 4
+            slots * MAPPINGS_PER_SLOT / 9 * 10 + 1_000
         );
     }
     slots.min(fit)

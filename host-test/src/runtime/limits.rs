@@ -38,6 +38,9 @@ pub struct Limits {
     pub concurrency: usize,
     /// Calls of this tenant that wait for their turn; one more is refused.
     pub queue: usize,
+    /// What a caller may hand in: the input of an operation, the body of a delivery.
+    /// In `invoke_many` it is the limit of each input.
+    pub input_bytes: usize,
     /// Limits on requests.
     pub egress: EgressLimits,
 }
@@ -58,6 +61,7 @@ impl Default for Limits {
             resources: 4096,
             concurrency: 4,
             queue: 64,
+            input_bytes: 8 * MIB,
             egress: EgressLimits::default(),
         }
     }

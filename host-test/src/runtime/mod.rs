@@ -24,6 +24,7 @@ pub use artifact::ArtifactKey;
 pub use bindings::{auth, catalog, operations, triggers, types};
 pub use call::{
     ACCESS_TOKEN_VARIABLE, API_BASE_VARIABLE, Answer, Call, Connected, Outcome, Revoke,
+    WEB_URL_VARIABLE,
 };
 pub use connector::Connector;
 pub use error::{CallError, HostError, Stop, describe};

@@ -28,6 +28,8 @@ pub(super) struct Inner {
     pub(super) account: Arc<Account>,
     /// Set as `CAPSULE_API_BASE`, if it is not the default.
     pub(super) api_base: Option<String>,
+    /// Set as `CAPSULE_WEB_URL`.
+    pub(super) web_url: Option<String>,
     pub(super) limits: Limits,
     running: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -55,6 +57,7 @@ impl Tenant {
         TenantBuilder {
             name: name.to_owned(),
             api_base: None,
+            web_url: None,
             bound_to: None,
             access_token: None,
             refresh_token: None,
@@ -130,6 +133,7 @@ impl Drop for Leave<'_> {
 pub struct TenantBuilder {
     name: String,
     api_base: Option<String>,
+    web_url: Option<String>,
     bound_to: Option<Origin>,
     access_token: Option<Secret>,
     refresh_token: Option<Secret>,
@@ -147,6 +151,13 @@ impl TenantBuilder {
     /// Another API than Capsule's own: a fake, a test. It grants nothing by itself.
     pub fn api_base(mut self, base: impl Into<String>) -> Self {
         self.api_base = Some(base.into());
+        self
+    }
+
+    /// The account's address for people, such as `https://northwind.capsulecrm.com`: the base of links to records. The
+    /// component puts it into links and sends nothing there; without it, it asks the account once a call.
+    pub fn web_url(mut self, url: impl Into<String>) -> Self {
+        self.web_url = Some(url.into());
         self
     }
 
@@ -277,6 +288,7 @@ impl TenantBuilder {
             inner: Arc::new(Inner {
                 account: Arc::new(account),
                 api_base: self.api_base,
+                web_url: self.web_url,
                 running: Arc::new(Semaphore::new(self.limits.concurrency.max(1))),
                 waiting: AtomicUsize::new(0),
                 limits: self.limits,

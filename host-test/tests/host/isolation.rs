@@ -6,7 +6,7 @@ use std::time::Duration;
 use capsule_host::egress::{Mock, Secret};
 use capsule_host::runtime::{
     ArtifactKey, CallError, Connector, Host, HostError, HostOptions, Limits, LoadError, Stop,
-    Tenant, types,
+    Tenant, operations, triggers, types,
 };
 
 use super::guests::{self, INVOKE};
@@ -303,6 +303,108 @@ async fn a_precompiled_component_runs_and_a_changed_one_is_refused() {
         host.load_precompiled(&component, &key),
         Err(LoadError::NotOurs)
     ));
+}
+
+#[tokio::test]
+async fn a_cached_component_is_compiled_once_and_a_replaced_file_is_not_run() {
+    let folder = std::env::temp_dir().join(format!("cached-component-{}", std::process::id()));
+    let (host, key) = (host(), ArtifactKey::generate().unwrap());
+    let component = guest("unreachable", "");
+    let tenant = tenant(Limits::default());
+    good(
+        &host.load_cached(&component, &folder, &key).unwrap(),
+        &tenant,
+    )
+    .await;
+    let file = std::fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let kept = std::fs::read(&file).unwrap();
+    good(
+        &host.load_cached(&component, &folder, &key).unwrap(),
+        &tenant,
+    )
+    .await;
+    assert_eq!(
+        std::fs::read(&file).unwrap(),
+        kept,
+        "it was not compiled again"
+    );
+
+    // Another component's artifact under this one's name, and one under another key.
+    let other = guest("(loop $l (br $l))", "");
+    for wrong in [
+        host.precompile(&other, &key),
+        host.precompile(&component, &ArtifactKey::generate().unwrap()),
+    ] {
+        std::fs::write(&file, wrong.unwrap()).unwrap();
+        let connector = host.load_cached(&component, &folder, &key).unwrap();
+        assert_eq!(connector.digest(), host.load(&component).unwrap().digest());
+        assert!(
+            matches!(bad(&connector, &tenant).await, Stop::Trap(_)),
+            "the right code runs"
+        );
+        assert_eq!(
+            std::fs::read(&file).unwrap(),
+            kept,
+            "the right artifact is back"
+        );
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn an_input_over_the_limit_does_not_start() {
+    let connector = host().load(&guest("unreachable", "")).unwrap();
+    let tenant = tenant(Limits {
+        input_bytes: 10,
+        ..Limits::default()
+    });
+    let call = |text: &str| operations::Call {
+        key: text.to_owned(),
+        id: "x".to_owned(),
+        input: text.to_owned(),
+    };
+    let too_large = |error: CallError| {
+        assert!(
+            matches!(
+                error,
+                CallError::Host(HostError::InputTooLarge { limit: 10, .. })
+            ),
+            "{error:?}"
+        );
+        assert!(matches!(
+            error.to_wit(),
+            types::Error::Permanent(types::PermanentError::TooLarge(_))
+        ));
+    };
+    let calls = || connector.call(&tenant);
+    // At the limit it starts: this guest traps as soon as it does.
+    let stopped = calls().invoke("x", "1234567890").await.unwrap_err();
+    assert!(matches!(stopped, CallError::Stopped { .. }), "{stopped:?}");
+    too_large(calls().invoke("x", "12345678901").await.unwrap_err());
+    let options = operations::ManyOptions {
+        concurrency: 0,
+        on_failure: operations::OnFailure::KeepGoing,
+        start_within_ms: None,
+    };
+    let two = vec![call("1"), call("12345678901")];
+    too_large(calls().invoke_many(two, options).await.unwrap_err());
+    let delivery = triggers::Delivery {
+        method: "POST".to_owned(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: vec![0; 11],
+    };
+    too_large(
+        calls()
+            .handle_delivery(delivery, Vec::new())
+            .await
+            .unwrap_err(),
+    );
 }
 
 #[tokio::test]

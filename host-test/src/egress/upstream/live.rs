@@ -7,6 +7,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::super::origin::Scheme;
@@ -112,19 +114,26 @@ impl Live {
             .collect())
     }
 
-    async fn connect(&self, request: &Outbound) -> Result<Connection, UpstreamError> {
+    async fn connect(
+        &self,
+        request: &Outbound,
+        limit: Duration,
+    ) -> Result<Connection, UpstreamError> {
         let mut failure = UpstreamError::Refused;
         let mut stream = None;
-        for address in self.addresses(request).await? {
-            match TcpStream::connect(address).await {
-                Ok(connected) => {
+        let addresses = self.addresses(request).await?;
+        // One address that swallows packets must not use up the time of the others.
+        let each = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        for address in addresses {
+            match timeout(each, TcpStream::connect(address)).await {
+                Ok(Ok(connected)) => {
                     stream = Some(connected);
                     break;
                 }
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    failure = UpstreamError::ConnectTimeout
+                Ok(Err(error)) if error.kind() != io::ErrorKind::TimedOut => {
+                    failure = UpstreamError::Refused;
                 }
-                Err(_) => failure = UpstreamError::Refused,
+                Ok(Err(_)) | Err(_) => failure = UpstreamError::ConnectTimeout,
             }
         }
         let stream = stream.ok_or(failure)?;
@@ -167,7 +176,7 @@ impl Upstream for Live {
         request: Outbound,
         limits: &EgressLimits,
     ) -> Result<http::Response<AnswerBody>, UpstreamError> {
-        let stream = tokio::time::timeout(limits.connect, self.connect(&request))
+        let stream = timeout(limits.connect, self.connect(&request, limits.connect))
             .await
             .map_err(|_| UpstreamError::ConnectTimeout)??;
         let (mut sender, connection) = http1::Builder::new()
