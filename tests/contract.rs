@@ -34,6 +34,8 @@ const MODELS: &[(&str, RoundTrip)] = models! {
     ListOfUsers ListParties LostReasonPage MilestonePage NewOrganisation NewPerson OpportunityPage OrganisationUpdate
     OrganisationUpsert PartiesById Party PartyPage PersonUpdate PersonUpsert PipelinePage ProjectPage ReadCurrentUser RunFilter
     SavedFilterPage SearchParties Site StagePage TeamPage TitlePage UpsertedParty User UserPage
+    CompleteTask Entry EntryUpdate GetEntry GetTasks ListTags ListTasks ListTimeline NewNote NewTag NewTask TagDefinition TagPage
+    TagUpdate Tagged TagsOnRecord Task TaskPage TaskUpdate TasksById WhichTag WhichTask
 };
 
 fn record(shape: &Shape) -> &'static Record {

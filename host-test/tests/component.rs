@@ -91,6 +91,9 @@ fn the_full_component_imports_only_what_it_uses() {
         "capsule:crm/parties@0.1.0",
         "capsule:crm/people@0.1.0",
         "capsule:crm/settings@0.1.0",
+        "capsule:crm/tags@0.1.0",
+        "capsule:crm/tasks@0.1.0",
+        "capsule:crm/timeline@0.1.0",
     ];
     assert_eq!(exports, set(&[NEUTRAL, &typed].concat()));
 }

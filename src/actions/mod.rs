@@ -1,8 +1,10 @@
 //! What the operations do: one file for each interface of the WIT, a function for each of its functions. Knows operations, not HTTP.
 //!
 //! Called by the generated dispatch and by the typed exports; calls `api/` and `model/`. `many.rs` runs calls side by side, `read.rs`
-//! turns rows into records, `faults.rs` gathers what a caller can mend, `party/` holds what people and organisations have in common.
+//! turns rows into records, `faults.rs` gathers what a caller can mend, `deletion.rs` deletes, `tagging.rs` says what to send so that a
+//! record has its tags, `party/` holds what people and organisations have in common.
 
+mod deletion;
 mod faults;
 mod many;
 pub mod organisations;
@@ -11,10 +13,15 @@ mod party;
 pub mod people;
 mod read;
 pub mod settings;
+mod tagging;
+pub mod tags;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 
 pub use many::{invoke_many, plan};
+pub(crate) use read::by_id;
 
 use crate::api::{Client, unsupported};
 use crate::bindings::integration::connector::types::{Error, PermanentError};

@@ -1,19 +1,18 @@
 //! People and organisations alike.
 
+use super::deletion::gone;
 use super::party;
-use super::read::{Speller, one, page_of};
+use super::read::{Speller, by_id, one, page_of};
+use super::timeline::entries;
 use crate::api::{Call, Client, Span, record};
 use crate::bindings::capsule::crm::types::{
-    DeletedPage, DeletedRecord, Deletion, DeletionState, EntryPage, FilterParties, GetParties,
-    GetParty, ListDeletedRecords, ListOfEntries, ListOfOpportunities, ListOfPeople, ListOfProjects,
+    DeletedPage, DeletedRecord, Deletion, EntryPage, FilterParties, GetParties, GetParty,
+    ListDeletedRecords, ListOfEntries, ListOfOpportunities, ListOfPeople, ListOfProjects,
     ListParties, OpportunityPage, PartiesById, Party, PartyPage, ProjectPage, SearchParties,
 };
 use crate::bindings::integration::connector::types::Error;
 use crate::model::{Embeds, Kind};
-use serde_json::{Value, json};
-
-/// Most ids in one request (API reference 2.8).
-const IDS_AT_ONCE: usize = 10;
+use serde_json::json;
 
 /// Read a party.
 ///
@@ -44,52 +43,16 @@ pub async fn get_many(client: &Client, input: GetParties) -> Result<PartiesById,
     }
     let embeds = Embeds::from(&input.embed);
     let speller = Speller::new(client, Kind::Party, &embeds).await?;
-    // Each id once, in the order of the caller. Few enough to look through.
-    let mut wanted: Vec<u64> = Vec::with_capacity(input.ids.len());
-    for id in input.ids {
-        if !wanted.contains(&id) {
-            wanted.push(id);
-        }
-    }
-    let mut found: Vec<(u64, Value)> = Vec::new();
-    // Capsule answers 404 if one of the ids is unknown (API reference 2.8): halve until the unknown ones stand alone.
-    let mut batches: Vec<&[u64]> = wanted.chunks(IDS_AT_ONCE).rev().collect();
-    let mut call = Call::get(&["parties"]);
-    while let Some(ids) = batches.pop() {
-        let list: Vec<String> = ids.iter().map(u64::to_string).collect();
-        call = Call::get(&["parties", &list.join(",")]).embed(&embeds.tokens);
-        match client.send(&call).await {
-            Ok(mut answer) => {
-                // One id alone is answered as one record.
-                let rows = if ids.len() == 1 {
-                    vec![answer.take(&call, "party")?]
-                } else {
-                    answer.rows(&call, "parties")?
-                };
-                for row in rows {
-                    if let Some(id) = row.get("id").and_then(Value::as_u64) {
-                        found.push((id, row));
-                    }
-                }
-            }
-            Err(error) if crate::api::is_not_found(&error) => {
-                if ids.len() > 1 {
-                    let (first, second) = ids.split_at(ids.len() / 2);
-                    batches.extend([second, first]);
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    let mut items = Vec::new();
-    let mut missing = Vec::new();
-    for id in wanted {
-        match found.iter().position(|(found, _)| *found == id) {
-            Some(at) => items.push(speller.read(&call, 200, found.swap_remove(at).1)?),
-            None => missing.push(id),
-        }
-    }
-    Ok(PartiesById { items, missing })
+    let found = by_id(client, "parties", "party", &input.ids, &embeds.tokens).await?;
+    let items = found
+        .rows
+        .into_iter()
+        .map(|row| speller.read(&found.call, 200, row))
+        .collect::<Result<_, _>>()?;
+    Ok(PartiesById {
+        items,
+        missing: found.missing,
+    })
 }
 
 /// List parties.
@@ -150,17 +113,7 @@ pub async fn filter(client: &Client, input: FilterParties) -> Result<PartyPage, 
 /// # Errors
 /// What sending gives. One that is gone already is a success.
 pub async fn delete(client: &Client, id: u64) -> Result<Deletion, Error> {
-    let state = match client
-        .send(&Call::delete(&["parties", &id.to_string()]))
-        .await
-    {
-        // 202: Capsule deletes in a job (API reference 2.2).
-        Ok(answer) if answer.status == 202 => DeletionState::Scheduled,
-        Ok(_) => DeletionState::Deleted,
-        Err(error) if crate::api::is_not_found(&error) => DeletionState::AlreadyGone,
-        Err(error) => return Err(error),
-    };
-    Ok(Deletion { id, state })
+    gone(client, &["parties"], id).await
 }
 
 /// List deleted parties.
@@ -253,16 +206,11 @@ pub async fn list_projects(client: &Client, input: ListOfProjects) -> Result<Pro
 /// `not-found`, `stale-cursor`, and what sending gives.
 pub async fn list_entries(client: &Client, input: ListOfEntries) -> Result<EntryPage, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "entries"]);
-    let span = Span::of_entries(input.limit_or_default(), input.cursor.as_ref());
-    let page = client.page(&call, "entries", span).await?;
-    let items = page
-        .rows
-        .into_iter()
-        .map(|row| record(&call, 200, row))
-        .collect::<Result<_, _>>()?;
-    Ok(EntryPage {
-        items,
-        next: page.next,
-        total: page.total,
-    })
+    entries(
+        client,
+        call,
+        input.limit_or_default(),
+        input.cursor.as_ref(),
+    )
+    .await
 }

@@ -83,6 +83,79 @@ pub(super) async fn one<T: Json>(
     speller.send(client, &call.embed(&embeds.tokens), key).await
 }
 
+/// Most ids in one request (API reference 2.8).
+const IDS_AT_ONCE: usize = 10;
+
+/// Rows that were asked for by id.
+pub(crate) struct ById {
+    /// In the order of the ids, each once.
+    pub(crate) rows: Vec<Value>,
+    /// Ids that do not exist, or that the caller may not see.
+    pub(crate) missing: Vec<u64>,
+    /// One of the requests, for errors.
+    pub(crate) call: Call,
+}
+
+/// Reads rows by id, any number of them. `path` is the list's key too, `key` that of one record.
+pub(crate) async fn by_id(
+    client: &Client,
+    path: &str,
+    key: &str,
+    ids: &[u64],
+    tokens: &[&str],
+) -> Result<ById, Error> {
+    // Each id once, in the order of the caller. Few enough to look through.
+    let mut wanted: Vec<u64> = Vec::with_capacity(ids.len());
+    for id in ids {
+        if !wanted.contains(id) {
+            wanted.push(*id);
+        }
+    }
+    let mut found: Vec<(u64, Value)> = Vec::new();
+    // Capsule answers 404 if one of the ids is unknown (API reference 2.8): halve until the unknown ones stand alone.
+    let mut batches: Vec<&[u64]> = wanted.chunks(IDS_AT_ONCE).rev().collect();
+    let mut call = Call::get(&[path]);
+    while let Some(ids) = batches.pop() {
+        let list: Vec<String> = ids.iter().map(u64::to_string).collect();
+        call = Call::get(&[path, &list.join(",")]).embed(tokens);
+        match client.send(&call).await {
+            Ok(mut answer) => {
+                // One id alone is answered as one record.
+                let rows = if ids.len() == 1 {
+                    vec![answer.take(&call, key)?]
+                } else {
+                    answer.rows(&call, path)?
+                };
+                for row in rows {
+                    if let Some(id) = row.get("id").and_then(Value::as_u64) {
+                        found.push((id, row));
+                    }
+                }
+            }
+            Err(error) if crate::api::is_not_found(&error) => {
+                if ids.len() > 1 {
+                    let (first, second) = ids.split_at(ids.len() / 2);
+                    batches.extend([second, first]);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let mut rows = Vec::new();
+    let mut missing = Vec::new();
+    for id in wanted {
+        match found.iter().position(|(found, _)| *found == id) {
+            Some(at) => rows.push(found.swap_remove(at).1),
+            None => missing.push(id),
+        }
+    }
+    Ok(ById {
+        rows,
+        missing,
+        call,
+    })
+}
+
 /// A page of records.
 pub(super) struct Records<T> {
     pub(super) items: Vec<T>,
@@ -121,6 +194,13 @@ pub(super) async fn page_where<T: Json>(
         .page_where(&call, kind.entity().path(), span, keep)
         .await?;
     records(&speller, &call, page)
+}
+
+/// One record that needs no spelling of its own.
+pub(super) async fn single<T: Json>(client: &Client, call: &Call, key: &str) -> Result<T, Error> {
+    let mut answer = client.send(call).await?;
+    let value = answer.take(call, key)?;
+    record(call, answer.status, value)
 }
 
 /// A page of the contract, of whichever type: `items`, `next` and `total`. The rows are brought to the contract's spelling one by one.

@@ -1,7 +1,7 @@
 //! What the account has set up: who works in it, how it sells, what can be chosen.
 
-use super::read::{Speller, counted, listed};
-use crate::api::{Call, Client, Roster, Span, record};
+use super::read::{Speller, counted, listed, single};
+use crate::api::{Call, Client, Roster, Span};
 use crate::bindings::capsule::crm::types::{
     ActivityTypePage, AnyEmbed, AnyRecordPage, BoardPage, CategoryPage, CountryPage, CurrencyPage,
     Entity as EntityName, GoalPage, ListOfBoards, ListOfLostReasons, ListOfMilestones,
@@ -333,12 +333,6 @@ async fn list_counted<P: Json>(
 
 fn span(limit: Option<u32>, cursor: Option<&Cursor>) -> Span<'_> {
     Span::new(limit.unwrap_or(ALL).clamp(1, ALL), cursor)
-}
-
-async fn single<T: Json>(client: &Client, call: &Call, key: &str) -> Result<T, Error> {
-    let mut answer = client.send(call).await?;
-    let value = answer.take(call, key)?;
-    record(call, answer.status, value)
 }
 
 fn along(call: Call, embed: Option<&UserEmbed>) -> Call {

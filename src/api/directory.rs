@@ -7,7 +7,9 @@ use super::error::{ambiguous, invalid};
 use super::once::Once;
 use super::page::Span;
 use super::roster::{Named, Roster};
-use crate::bindings::capsule::crm::types::{NestedTeam, NestedUser, Ref, Tag};
+use crate::bindings::capsule::crm::types::{
+    ActivityTypeRef, NestedName, NestedTeam, NestedUser, Ref, Tag,
+};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::contract::nearest;
 use crate::model::field::{Definition, Entity};
@@ -23,6 +25,7 @@ pub(super) struct Directory {
     titles: Once<Vec<String>>,
     countries: Once<Vec<String>>,
     site: Once<String>,
+    activity_types: Once<Vec<NestedName>>,
     tags: [Once<Vec<Tag>>; 3],
     definitions: [Once<Vec<Definition>>; 3],
     pub(super) rosters: [Once<Vec<Named>>; Roster::COUNT],
@@ -119,6 +122,58 @@ impl Client {
             .filter_map(|row| row.get(field)?.as_str())
             .map(ToOwned::to_owned)
             .collect())
+    }
+
+    /// What an entry of a timeline can be, the built-in ones among them.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn activity_types(&self) -> Result<Rc<Vec<NestedName>>, Error> {
+        self.directory
+            .activity_types
+            .get(async || {
+                let (call, rows) = self.all(&["activitytypes"], "activityTypes").await?;
+                rows.into_iter()
+                    .map(|row| record(&call, 200, row))
+                    .collect()
+            })
+            .await
+    }
+
+    /// The id of an activity type, by id or name. Built-in ones have negative ids (API reference 3.13).
+    ///
+    /// # Errors
+    /// `invalid-input` with the nearest names, `ambiguous`, and what sending gives.
+    pub async fn activity_type(
+        &self,
+        wanted: &ActivityTypeRef,
+        pointer: &str,
+    ) -> Result<i64, Error> {
+        let name = match wanted {
+            ActivityTypeRef::Id(id) => return Ok(*id),
+            ActivityTypeRef::Name(name) => name,
+        };
+        let all = self.activity_types().await?;
+        let label = |one: &NestedName| one.name.clone().unwrap_or_default();
+        let meant: Vec<&NestedName> = all
+            .iter()
+            .filter(|one| !name.trim().is_empty() && same(&label(one), name))
+            .collect();
+        match meant.as_slice() {
+            [one] => Ok(one.id),
+            // What an empty or an unknown name gets is the same everywhere. The ids do not matter: nothing matches.
+            [] => {
+                let known = all
+                    .iter()
+                    .map(|one| (0, one.name.as_deref().unwrap_or_default()));
+                let wanted = Ref::Name(name.clone());
+                resolve(&wanted, known, "activity type", pointer).map(|_| 0)
+            }
+            several => Err(ambiguous(
+                pointer,
+                several.iter().map(|one| (one.id, label(one))),
+            )),
+        }
     }
 
     /// The account's address for people: by the environment, or asked for.

@@ -70,7 +70,7 @@ pub fn invalid(pointer: impl Into<String>, rule: &str, message: impl Into<String
 #[must_use]
 pub fn ambiguous(
     pointer: impl Into<String>,
-    candidates: impl IntoIterator<Item = (u64, String)>,
+    candidates: impl IntoIterator<Item = (impl ToString, String)>,
 ) -> Error {
     let candidates = candidates
         .into_iter()

@@ -15,6 +15,8 @@ pub enum Roster {
     Pipelines,
     /// Boards that are not archived.
     Boards,
+    /// Categories of tasks.
+    Categories,
     /// Filters that people saved, of one entity.
     SavedFilters(Entity),
 }
@@ -30,7 +32,7 @@ pub struct Named {
 
 impl Roster {
     /// How many there are.
-    pub(super) const COUNT: usize = 5;
+    pub(super) const COUNT: usize = 6;
 
     /// Its place among all of them.
     fn place(self) -> usize {
@@ -40,6 +42,7 @@ impl Roster {
             Self::SavedFilters(Entity::Parties) => 2,
             Self::SavedFilters(Entity::Opportunities) => 3,
             Self::SavedFilters(Entity::Projects) => 4,
+            Self::Categories => 5,
         }
     }
 
@@ -48,6 +51,7 @@ impl Roster {
         match self {
             Self::Pipelines => (vec!["pipelines"], "pipelines", "pipeline"),
             Self::Boards => (vec!["boards"], "boards", "board"),
+            Self::Categories => (vec!["categories"], "categories", "category"),
             Self::SavedFilters(entity) => {
                 (vec![entity.path(), "filters"], "filters", "saved filter")
             }

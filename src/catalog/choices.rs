@@ -907,6 +907,125 @@ mod tests {
     }
 
     #[test]
+    fn records_of_every_kind_are_filtered_by_name_and_read_by_id() {
+        for (case, path, row, told) in [
+            (
+                "party",
+                "parties",
+                json!({"id": 11, "type": "person", "firstName": "Ines", "lastName": "Duarte", "organisation": {"id": 9, "name": "Lagoa"}}),
+                ("Ines Duarte", Some("Lagoa")),
+            ),
+            (
+                "opportunity",
+                "opportunities",
+                json!({"id": 11, "name": "Figs", "party": {"id": 9, "firstName": "Ines"}}),
+                ("Figs", Some("Ines")),
+            ),
+            (
+                "kase",
+                "kases",
+                json!({"id": 11, "name": "Delivery", "party": null}),
+                ("Delivery", None),
+            ),
+        ] {
+            let pointer = format!("/relatedTo/{case}");
+            let target = format!("/api/v2/{path}/filters/results?page=1&perPage=50");
+            let script = Script::new().on("POST", &target, 200, json!({ path: [row] }));
+            let asked = ChoicesRequest {
+                query: Some("i".into()),
+                ..request("tasks.create", &pointer)
+            };
+            let (page, log) = ask(script, asked);
+            let item = page.unwrap().items.remove(0);
+            assert_eq!((item.label.as_str(), item.detail.as_deref()), told);
+            assert_eq!(
+                log.sent(0).json()["filter"]["conditions"],
+                json!([{"field": "name", "operator": "contains", "value": "i"}])
+            );
+            let target = format!("/api/v2/{path}/11");
+            let script = Script::new().on("GET", &target, 200, json!({ case: row }));
+            let stored = ChoicesRequest {
+                values: vec!["11".into()],
+                ..request("tasks.create", &pointer)
+            };
+            assert_eq!(offered(script, stored), pairs(&[(json!(11), told.0)]));
+        }
+    }
+
+    #[test]
+    fn categories_and_activity_types_are_chosen_by_id() {
+        let script = list(
+            "categories",
+            "categories",
+            json!([{"id": 5, "name": "Call"}]),
+        );
+        assert_eq!(
+            offered(script, request("tasks.list-all", "/category")),
+            pairs(&[(json!(5), "Call")])
+        );
+        let rows = json!([{"id": -3, "name": "Call"}, {"id": 40, "name": null}]);
+        let script = list("activitytypes", "activityTypes", rows);
+        assert_eq!(
+            offered(script, request("timeline.add-note", "/activityType")),
+            pairs(&[(json!(-3), "Call"), (json!(40), "40")])
+        );
+    }
+
+    #[test]
+    fn tags_are_those_of_the_entity_or_of_the_record_beside() {
+        for (id, pointer, input, path) in [
+            (
+                "tags.add",
+                "/tags/-",
+                json!({"on": {"party": 5}}),
+                "parties/tags",
+            ),
+            (
+                "tags.remove",
+                "/tags",
+                json!({"on": {"opportunity": 5}}),
+                "opportunities/tags",
+            ),
+            (
+                "tags.add",
+                "/tags/0",
+                json!({"on": {"kase": 5}}),
+                "kases/tags",
+            ),
+            (
+                "tags.update",
+                "/id",
+                json!({"entity": "parties"}),
+                "parties/tags",
+            ),
+            (
+                "tags.delete",
+                "/id",
+                json!({"entity": "projects"}),
+                "kases/tags",
+            ),
+        ] {
+            let asked = ChoicesRequest {
+                input: input.to_string(),
+                ..request(id, pointer)
+            };
+            let script = list(path, "tags", json!([{"id": 12, "name": "VIP"}]));
+            assert_eq!(
+                offered(script, asked),
+                pairs(&[(json!(12), "VIP")]),
+                "{input}"
+            );
+        }
+        for (id, pointer, beside) in [
+            ("tags.add", "/tags", "/input/on"),
+            ("tags.update", "/id", "/input/entity"),
+        ] {
+            let error = ask(Script::new(), request(id, pointer)).0.unwrap_err();
+            assert_eq!(faults(error), [(beside.to_owned(), "required".to_owned())]);
+        }
+    }
+
+    #[test]
     fn stored_organisations_are_read_by_id_and_a_name_is_its_own_label() {
         let rows = json!([{"id": 11, "type": "organisation", "name": "Lagoa"}, {"id": 12, "type": "organisation", "name": "Norte"}]);
         let script = Script::new().on(

@@ -5,14 +5,14 @@
 
 use super::schemas::Audience;
 use super::way_out;
-use crate::actions::parties;
+use crate::actions::by_id;
 use crate::api::{Call, Client, Roster, Span, invalid};
-use crate::bindings::capsule::crm::types::{FilterOperator, GetParties, Ref};
+use crate::bindings::capsule::crm::types::{FilterOperator, Ref};
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::{Json, Operation, Shape, brief, nearest};
 use crate::model::field::{Definition, Entity, FieldType};
 use crate::model::filter::{FilterField, FilterType, PARTY_FIELDS, operators};
-use crate::model::full_name;
+use crate::model::joined;
 use serde_json::{Value, json};
 use std::pin::Pin;
 
@@ -99,7 +99,19 @@ pub(super) static KINDS: &[Kind] = &[
     },
     Kind {
         name: "organisation",
-        serve: |client, ask| Box::pin(organisations(client, ask)),
+        serve: |client, ask| Box::pin(records(client, ask, Entity::Parties, true)),
+    },
+    Kind {
+        name: "party",
+        serve: |client, ask| Box::pin(records(client, ask, Entity::Parties, false)),
+    },
+    Kind {
+        name: "opportunity",
+        serve: |client, ask| Box::pin(records(client, ask, Entity::Opportunities, false)),
+    },
+    Kind {
+        name: "project",
+        serve: |client, ask| Box::pin(records(client, ask, Entity::Projects, false)),
     },
     Kind {
         name: "user",
@@ -118,12 +130,24 @@ pub(super) static KINDS: &[Kind] = &[
         serve: |client, _| Box::pin(roster(client, Roster::Boards)),
     },
     Kind {
+        name: "task-category",
+        serve: |client, _| Box::pin(roster(client, Roster::Categories)),
+    },
+    Kind {
+        name: "activity-type",
+        serve: |client, _| Box::pin(activity_types(client)),
+    },
+    Kind {
         name: "saved-filter",
         serve: |client, ask| Box::pin(saved_filters(client, ask)),
     },
     Kind {
         name: "party-tag",
         serve: |client, _| Box::pin(tags(client, Entity::Parties)),
+    },
+    Kind {
+        name: "tag",
+        serve: |client, ask| Box::pin(tags_of_chosen(client, ask)),
     },
     Kind {
         name: "party-field",
@@ -199,21 +223,42 @@ async fn roster(client: &Client, roster: Roster) -> Result<Offer, Error> {
     Ok(Offer::Whole(offered.collect()))
 }
 
+async fn activity_types(client: &Client) -> Result<Offer, Error> {
+    let all = client.activity_types().await?;
+    let offered = all.iter().map(|one| {
+        let name = one.name.as_deref().filter(|name| !name.is_empty());
+        let label = name.map_or_else(|| one.id.to_string(), ToOwned::to_owned);
+        Offered::new(one.id, label)
+    });
+    Ok(Offer::Whole(offered.collect()))
+}
+
 /// Saved filters are those of one kind of record, which is chosen beside.
 async fn saved_filters(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
-    let entity = match ask.after_value.and_then(Value::as_str) {
-        Some("parties") => Entity::Parties,
-        Some("opportunities") => Entity::Opportunities,
-        Some("projects") => Entity::Projects,
-        _ => {
-            return Err(invalid(
-                ask.after_pointer.as_deref().unwrap_or_default(),
-                "required",
-                "Choose first what is to be found: parties, opportunities or projects.",
-            ));
-        }
-    };
-    roster(client, Roster::SavedFilters(entity)).await
+    roster(client, Roster::SavedFilters(chosen_entity(ask)?)).await
+}
+
+/// Tags are those of one kind of record, which is chosen beside.
+async fn tags_of_chosen(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
+    tags(client, chosen_entity(ask)?).await
+}
+
+/// The kind of record that is chosen beside: its name, or a record whose key tells.
+fn chosen_entity(ask: &Ask<'_>) -> Result<Entity, Error> {
+    let name = ask.after_value.and_then(|value| match value {
+        Value::Object(record) => record.keys().next().map(String::as_str),
+        other => other.as_str(),
+    });
+    match name {
+        Some("parties" | "party") => Ok(Entity::Parties),
+        Some("opportunities" | "opportunity") => Ok(Entity::Opportunities),
+        Some("projects" | "kase") => Ok(Entity::Projects),
+        _ => Err(invalid(
+            ask.after_pointer.as_deref().unwrap_or_default(),
+            "required",
+            "Choose first what it is of: parties, opportunities or projects.",
+        )),
+    }
 }
 
 async fn tags(client: &Client, entity: Entity) -> Result<Offer, Error> {
@@ -234,61 +279,72 @@ fn named(name: Option<&str>, id: u64) -> String {
         .map_or_else(|| id.to_string(), ToOwned::to_owned)
 }
 
-// ---- organisations ----
+// ---- records ----
 
-/// Organisations by name: an account may have any number of them, so Capsule filters and pages.
-async fn organisations(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
+/// Records by name: an account may have any number of them, so Capsule filters and pages.
+async fn records(
+    client: &Client,
+    ask: &Ask<'_>,
+    entity: Entity,
+    organisations: bool,
+) -> Result<Offer, Error> {
     if !ask.values.is_empty() {
-        return stored_organisations(client, ask.values).await;
+        return stored_records(client, ask.values, entity).await;
     }
-    let mut conditions = vec![json!({"field": "type", "operator": "is", "value": "organisation"})];
+    let mut conditions = Vec::new();
+    if organisations {
+        conditions.push(json!({"field": "type", "operator": "is", "value": "organisation"}));
+    }
     if let Some(query) = ask.query {
         conditions.push(json!({"field": "name", "operator": "contains", "value": query}));
     }
     let filter =
         json!({"conditions": conditions, "orderBy": [{"field": "name", "direction": "ascending"}]});
     let call = Call::ask(
-        &["parties", "filters", "results"],
+        &[entity.path(), "filters", "results"],
         json!({ "filter": filter }),
     );
     let page = client
-        .page(&call, "parties", Span::new(ask.limit, ask.cursor))
+        .page(&call, entity.path(), Span::new(ask.limit, ask.cursor))
         .await?;
     let offered = page.rows.iter().filter_map(|row| {
         let id = row.get("id")?.as_u64()?;
-        let offered = Offered::new(id, named(row.get("name").and_then(Value::as_str), id));
-        // Tells two of one name apart.
-        let town = row
-            .get("addresses")
-            .and_then(|rows| rows.get(0)?.get("city")?.as_str());
+        // Tells two of one name apart: where one works, whom one is about, the town.
+        let beside = ["organisation", "party"]
+            .into_iter()
+            .find_map(|key| row.get(key).and_then(label));
+        let town = || {
+            let rows = row.get("addresses")?;
+            Some(rows.get(0)?.get("city")?.as_str()?.to_owned())
+        };
         Some(Offered {
-            detail: town.map(ToOwned::to_owned),
-            ..offered
+            detail: beside.or_else(town),
+            ..Offered::new(id, named(label(row).as_deref(), id))
         })
     });
     Ok(Offer::Page(offered.collect(), page.next))
 }
 
-/// Stored organisations: ids are read, a name is its own label.
-async fn stored_organisations(client: &Client, values: &[Value]) -> Result<Offer, Error> {
+/// The name of a record, whatever its kind.
+fn label(row: &Value) -> Option<String> {
+    let part = |key: &str| row.get(key).and_then(Value::as_str);
+    joined(part("name"), part("firstName"), part("lastName"))
+}
+
+/// Stored records: ids are read, a name is its own label.
+async fn stored_records(client: &Client, values: &[Value], entity: Entity) -> Result<Offer, Error> {
     let ids: Vec<u64> = values.iter().filter_map(Value::as_u64).collect();
-    let known = if ids.is_empty() {
-        Vec::new()
-    } else {
-        parties::get_many(client, GetParties { ids, embed: None })
-            .await?
-            .items
-    };
+    let known = by_id(client, entity.path(), entity.key(), &ids, &[])
+        .await?
+        .rows;
     let offered = values.iter().filter_map(|value| match value {
         Value::String(name) => Some(Offered::text(name)),
         other => {
-            let party = known
+            let id = other.as_u64()?;
+            let row = known
                 .iter()
-                .find(|party| Some(party.id) == other.as_u64())?;
-            Some(Offered::new(
-                party.id,
-                named(full_name(party).as_deref(), party.id),
-            ))
+                .find(|row| row.get("id").and_then(Value::as_u64) == Some(id))?;
+            Some(Offered::new(id, named(label(row).as_deref(), id)))
         }
     });
     Ok(Offer::Page(offered.collect(), None))

@@ -5,11 +5,15 @@ pub mod field;
 pub mod filter;
 mod party;
 mod record;
+mod related;
 mod rows;
+mod task;
 
 pub(crate) use party::{Draft, Patch, full_name, joined};
 pub(crate) use record::{Embeds, Kind, spell};
+pub(crate) use related::{linked, put_related};
 pub(crate) use rows::{Gone, Row, changed_rows, digits, rows, same_number};
+pub(crate) use task::{is_time, spell_task};
 
 /// Names are compared without regard to case.
 pub(crate) fn same(one: &str, other: &str) -> bool {

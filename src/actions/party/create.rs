@@ -3,9 +3,10 @@
 use super::employer::{self, employer};
 use super::names::Names;
 use super::write::Write;
-use super::{put_id, put_list, tags};
+use super::{put_id, put_list};
 use crate::actions::faults::Faults;
 use crate::actions::read::Speller;
+use crate::actions::tagging;
 use crate::api::{Call, Client};
 use crate::bindings::capsule::crm::types::Party;
 use crate::bindings::integration::connector::types::Error;
@@ -30,7 +31,7 @@ pub(crate) async fn create(client: &Client, draft: &Draft, at: &str) -> Result<P
 /// What is wrong in a draft by itself.
 pub(super) fn check(draft: &Draft, at: &str) -> Result<(), Error> {
     let mut faults = Faults::default();
-    tags::check(&draft.tags, &format!("{at}/tags"), &mut faults);
+    tagging::check(&draft.tags, &format!("{at}/tags"), &mut faults);
     faults.note(employer::check(draft.organisation.as_ref(), at))?;
     faults.settle()
 }
@@ -63,7 +64,7 @@ pub(super) async fn carry_out(
     put_rows(&mut body, "websites", &rows(&draft.websites));
     put_rows(&mut body, "addresses", &rows(&draft.addresses));
     let wanted = [draft.tags.as_slice(), &names.data_tags].concat();
-    put_list(&mut body, "tags", tags::added(&wanted, &[]));
+    put_list(&mut body, "tags", tagging::added(&wanted, &[]));
     put_list(
         &mut body,
         "fields",

@@ -10,7 +10,6 @@ mod employer;
 mod filter;
 mod find;
 mod names;
-mod tags;
 mod update;
 mod upsert;
 mod write;

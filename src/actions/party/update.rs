@@ -3,9 +3,10 @@
 use super::employer::{self, employer};
 use super::names::Names;
 use super::write::{Write, half_done, other_kind};
-use super::{put_id, put_list, tags};
+use super::{put_id, put_list};
 use crate::actions::faults::Faults;
 use crate::actions::read::{Speller, one};
+use crate::actions::tagging;
 use crate::api::{Call, Client, invalid, violation};
 use crate::bindings::capsule::crm::types::{Party, Ref, RefChange, TextChange};
 use crate::bindings::integration::connector::types::{Error, Violation};
@@ -60,8 +61,8 @@ pub(crate) async fn update(client: &Client, patch: &Patch) -> Result<Party, Erro
         .and_then(|current| current.tags.as_deref())
         .unwrap_or_default();
     let of_tags = match &patch.tags {
-        Some(change) => tags::changed(change, &names.data_tags, known),
-        None => tags::added(&names.data_tags, known),
+        Some(change) => tagging::changed(change, &names.data_tags, known),
+        None => tagging::added(&names.data_tags, known),
     };
     put_list(&mut body, "tags", of_tags);
     let employer = employer(client, set(patch.organisation.as_ref()), "").await?;
@@ -157,7 +158,7 @@ fn check(patch: &Patch) -> Result<(), Error> {
             ("remove", Some(&change.remove)),
             ("replace", change.replace.as_ref()),
         ] {
-            tags::check(
+            tagging::check(
                 all.map_or(&[], Vec::as_slice),
                 &format!("/tags/{name}"),
                 &mut faults,

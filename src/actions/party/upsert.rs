@@ -4,8 +4,9 @@ use super::employer::employer;
 use super::find::{Wanted, as_asked, candidates, dialled, filled, several};
 use super::names::{Names, field_pointer};
 use super::write::Write;
-use super::{create, put_id, put_list, tags};
+use super::{create, put_id, put_list};
 use crate::actions::read::Speller;
+use crate::actions::tagging;
 use crate::api::{Call, Client, invalid};
 use crate::bindings::capsule::crm::types::{
     MatchKey, Party, Ref, Several, UpsertAction, UpsertedParty,
@@ -238,7 +239,7 @@ async fn bring_about(
     put_list(
         &mut body,
         "tags",
-        tags::added(&wanted, party.tags.as_deref().unwrap_or_default()),
+        tagging::added(&wanted, party.tags.as_deref().unwrap_or_default()),
     );
     let mut fields = Vec::new();
     for field in &names.fields {

@@ -1,4 +1,4 @@
-//! Tags of a party. Capsule attaches by id or by name, makes a name that is missing, and takes `_delete` (API reference 2.3).
+//! Tags on a record. Capsule attaches by id or by name, makes a name that is missing, and takes `_delete` (API reference 2.3).
 
 use crate::actions::faults::Faults;
 use crate::api::violation;
@@ -7,7 +7,7 @@ use crate::model::same;
 use serde_json::{Value, json};
 
 /// Takes note of names that are empty.
-pub(super) fn check(tags: &[Ref], at: &str, faults: &mut Faults) {
+pub(crate) fn check(tags: &[Ref], at: &str, faults: &mut Faults) {
     for (index, tag) in tags.iter().enumerate() {
         if matches!(tag, Ref::Name(name) if name.trim().is_empty()) {
             faults.add(violation(
@@ -20,7 +20,7 @@ pub(super) fn check(tags: &[Ref], at: &str, faults: &mut Faults) {
 }
 
 /// What to send so that the record has these tags; those that it has already, and those that stand twice, are left out.
-pub(super) fn added(wanted: &[Ref], current: &[Tag]) -> Vec<Value> {
+pub(crate) fn added(wanted: &[Ref], current: &[Tag]) -> Vec<Value> {
     let mut out = Vec::new();
     for (index, tag) in wanted.iter().enumerate() {
         let twice = wanted
@@ -38,7 +38,7 @@ pub(super) fn added(wanted: &[Ref], current: &[Tag]) -> Vec<Value> {
 }
 
 /// What to send so that the change comes about. The data tags of fields that are set stay or are added, whatever the change says.
-pub(super) fn changed(change: &TagChanges, data_tags: &[Ref], current: &[Tag]) -> Vec<Value> {
+pub(crate) fn changed(change: &TagChanges, data_tags: &[Ref], current: &[Tag]) -> Vec<Value> {
     let mut wanted = change.replace.as_deref().unwrap_or(&change.add).to_vec();
     wanted.extend_from_slice(data_tags);
     let mut out = added(&wanted, current);
