@@ -1,4 +1,4 @@
-//! Typed callers come without the check of the JSON face: nothing that they give may panic, or mean what it does not say.
+//! The bodies called from Rust, without the check that JSON and typed calls go through: nothing may panic, or mean what it does not say.
 
 use super::*;
 use crate::actions::{organisations, parties, people};
