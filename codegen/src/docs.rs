@@ -30,6 +30,21 @@ pub(crate) struct Tags {
     pub(crate) effect: Option<String>,
     /// An input, as JSON on one line.
     pub(crate) example: Option<String>,
+    /// Of an interface: its functions are exported, and are no operations.
+    pub(crate) events: bool,
+    /// Of a variant: its cases are triggers.
+    pub(crate) triggers: bool,
+    /// Of a variant: its cases are what events carry.
+    pub(crate) data: bool,
+    /// Id of a trigger.
+    pub(crate) trigger: Option<String>,
+    /// The vendor's events behind a trigger.
+    pub(crate) hooks: Vec<String>,
+    /// Where a trigger is polled.
+    pub(crate) feed: Option<String>,
+    /// The case of the `@data` variant that a trigger's events carry.
+    pub(crate) gives: Option<String>,
+    pub(crate) group: Option<String>,
 }
 
 /// What a doc comment stands on: each place takes tags of its own.
@@ -48,11 +63,26 @@ pub(crate) enum Place {
 impl Place {
     fn takes(self) -> &'static [&'static str] {
         match self {
-            Self::Interface => &["alias"],
+            Self::Interface => &["alias", "events"],
             Self::Function => &["scope", "administrator", "effect", "example"],
             Self::Record | Self::Enum => &[],
-            Self::EnumCase | Self::Variant => &["json"],
-            Self::Case => &["json", "values", "format", "range", "choices"],
+            Self::EnumCase => &["json"],
+            Self::Variant => &["json", "triggers", "data"],
+            Self::Case => &[
+                "json",
+                "values",
+                "format",
+                "range",
+                "choices",
+                "trigger",
+                "alias",
+                "hook",
+                "feed",
+                "gives",
+                "group",
+                "scope",
+                "administrator",
+            ],
             Self::Field => &["json", "values", "format", "default", "range", "choices"],
         }
     }
@@ -82,9 +112,20 @@ const TAGS: &[&str] = &[
     "scope",
     "alias",
     "administrator",
+    "events",
+    "triggers",
+    "data",
+    "trigger",
+    "hook",
+    "feed",
+    "gives",
+    "group",
     "effect",
     "example",
 ];
+
+/// Tags that say all by being there.
+const PLAIN: &[&str] = &["administrator", "events", "triggers", "data"];
 
 /// Formats of JSON Schema that are used. The check holds the first two, the others are hints for forms.
 const FORMATS: &[&str] = &["date", "date-time", "email", "uri"];
@@ -153,7 +194,7 @@ impl Tags {
                 why: format!("`@{name}` says nothing of {}", place.name()),
             });
         }
-        if rest.is_empty() != (name == "administrator") {
+        if rest.is_empty() != PLAIN.contains(&name) {
             return Err(bad(if rest.is_empty() {
                 "it needs a value"
             } else {
@@ -204,6 +245,14 @@ impl Tags {
             "alias" => self.aliases.push(rest.to_owned()),
             "administrator" => self.administrator = true,
             "example" => self.example = Some(rest.to_owned()),
+            "events" => self.events = true,
+            "triggers" => self.triggers = true,
+            "data" => self.data = true,
+            "trigger" => self.trigger = Some(rest.to_owned()),
+            "hook" => self.hooks.push(rest.to_owned()),
+            "feed" => self.feed = Some(rest.to_owned()),
+            "gives" => self.gives = Some(rest.to_owned()),
+            "group" => self.group = Some(rest.to_owned()),
             // The last of TAGS.
             _ => self.effect = Some(rest.to_owned()),
         }
@@ -315,7 +364,7 @@ mod tests {
     #[test]
     fn each_place_takes_its_own_tags_alone() {
         let values = |tag: &str| match tag {
-            "administrator" => "",
+            tag if PLAIN.contains(&tag) => "",
             "range" => " 1..2",
             "choices" => " stage",
             "format" => " date",

@@ -4,7 +4,9 @@ use crate::Paths;
 use crate::docs::Tags;
 use crate::names::{pascal, snake, title, type_name};
 use crate::verbs::Effect;
-use crate::wit::{Case, Contract, Field, Form, Input, Kind, Named, Shape, json_kinds};
+use crate::wit::{
+    Case, Contract, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds,
+};
 use std::fmt::Write;
 
 /// Model code, shapes, defaults and the table of operations.
@@ -16,11 +18,23 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
         emitter.json(&mut out, named);
         emitter.defaults(&mut out, named);
     }
-    emitter.operations(&mut out);
+    emitter.table(
+        &mut out,
+        "/// Every operation, sorted by id.\npub static OPERATIONS",
+        &contract.operations,
+    );
+    if !contract.event_functions.is_empty() {
+        emitter.table(
+            &mut out,
+            "/// The functions of events: exported, and no operations.\npub static EVENT_FUNCTIONS",
+            &contract.event_functions,
+        );
+    }
+    crate::emit_triggers::table(&emitter, &mut out);
     out
 }
 
-/// The typed exports: a core function for each operation, and the section that makes a component of them. The text that includes it has
+/// The typed exports: a core function for each operation and each function of events, and the section that makes a component of them. The text that includes it has
 /// `typed`, `typed_in_memory` and `typed_done` in scope, and lies beside a file `component-type`.
 pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
     let mut out = String::from("// Generated from WIT.\n");
@@ -29,7 +43,18 @@ pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
         "#[unsafe(link_section = \"component-type:typed\")]\n#[used]\nstatic COMPONENT_TYPE: [u8; {}] = *include_bytes!(\"component-type\");",
         contract.component_type.len(),
     );
-    for (index, operation) in contract.operations.iter().enumerate() {
+    let tables = [
+        ("OPERATIONS", &contract.operations),
+        ("EVENT_FUNCTIONS", &contract.event_functions),
+    ];
+    let exported = tables.into_iter().flat_map(|(table, operations)| {
+        let row = move |(index, operation)| {
+            let row = format!("&{}::{table}[{index}]", paths.contract);
+            (row, operation)
+        };
+        operations.iter().enumerate().map(row)
+    });
+    for (row, operation) in exported {
         let name = snake(&format!("{}-{}", operation.interface, operation.function));
         let core = &operation.core;
         let params: Vec<_> = core
@@ -38,9 +63,8 @@ pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
             .enumerate()
             .map(|(at, kind)| format!("p{at}: {kind}"))
             .collect();
-        let operation = format!("&{}::OPERATIONS[{index}]", paths.contract);
         let body = if core.in_memory {
-            format!("typed_in_memory({operation}, p0)")
+            format!("typed_in_memory({row}, p0)")
         } else {
             let bits: Vec<_> = core
                 .params
@@ -51,7 +75,7 @@ pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
                     _ => format!("u64::from(p{at})"),
                 })
                 .collect();
-            format!("typed({operation}, &[{}])", bits.join(", "))
+            format!("typed({row}, &[{}])", bits.join(", "))
         };
         let _ = writeln!(
             out,
@@ -65,8 +89,8 @@ pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
     out
 }
 
-struct Emitter<'a> {
-    contract: &'a Contract,
+pub(crate) struct Emitter<'a> {
+    pub(crate) contract: &'a Contract,
     paths: &'a Paths,
 }
 
@@ -157,7 +181,7 @@ impl Emitter<'_> {
         )
     }
 
-    fn expression(&self, shape: &Shape) -> String {
+    pub(crate) fn expression(&self, shape: &Shape) -> String {
         match shape {
             Shape::Boolean => "Shape::Boolean".into(),
             Shape::Integer { least, most } => {
@@ -445,9 +469,9 @@ impl Emitter<'_> {
 
     // ---- operations ----
 
-    fn operations(&self, out: &mut String) {
+    fn table(&self, out: &mut String, head: &str, operations: &[Operation]) {
         let mut rows = String::new();
-        for operation in &self.contract.operations {
+        for operation in operations {
             let function = snake(&format!(
                 "run-{}-{}",
                 operation.interface, operation.function
@@ -538,10 +562,7 @@ impl Emitter<'_> {
                 operation.doc.tags.example.as_deref().unwrap_or("{}"),
             );
         }
-        let _ = writeln!(
-            out,
-            "/// Every operation, sorted by id.\npub static OPERATIONS: &[Operation] = &[\n{rows}];"
-        );
+        let _ = writeln!(out, "{head}: &[Operation] = &[\n{rows}];");
     }
 }
 

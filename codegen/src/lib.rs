@@ -6,14 +6,17 @@
 //! - static shapes, which render JSON Schemas and check inputs;
 //! - the table of operations with their help, effect and the function that runs them;
 //! - a default for every field tagged `@default`;
+//! - the table of triggers, out of the cases of a variant tagged `@triggers`;
 //! - the typed exports: one line for each function, and the section that makes a component of them.
 //!
 //! Nothing here knows the vendor. `wit.rs` reads and refuses, `docs.rs` takes doc comments apart, `verbs.rs` says what a verb does,
-//! `emit.rs` writes.
+//! `triggers.rs` reads triggers out of the types, `emit.rs` writes, `emit_triggers.rs` writes the triggers.
 
 mod docs;
 mod emit;
+mod emit_triggers;
 mod names;
+mod triggers;
 mod verbs;
 mod wit;
 

@@ -2,6 +2,7 @@
 
 use crate::docs::{self, Doc, Place, Tags};
 use crate::names;
+use crate::triggers::{self, Trigger};
 use crate::verbs::{self, Effect};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -36,6 +37,8 @@ pub enum Refusal {
     AmbiguousBare { item: String, kind: String },
     /// A tag on something that it does not fit.
     Misplaced { item: String, why: String },
+    /// A trigger that says too little of itself, or what does not go together.
+    Trigger { item: String, why: String },
     /// Two things with one name where the name alone tells them apart.
     Twice { item: String, name: String },
 }
@@ -69,7 +72,9 @@ impl std::fmt::Display for Refusal {
                     "{item}: two cases are a JSON {kind}, so the payload alone does not tell them apart; take `@json bare` away"
                 )
             }
-            Self::Misplaced { item, why } => write!(f, "{item}: {why}"),
+            Self::Misplaced { item, why } | Self::Trigger { item, why } => {
+                write!(f, "{item}: {why}")
+            }
             Self::Twice { item, name } => write!(
                 f,
                 "{item}: `{name}` stands twice; give one of them another name"
@@ -84,6 +89,9 @@ impl std::error::Error for Refusal {}
 #[derive(Clone, Debug)]
 pub struct Contract {
     pub(crate) operations: Vec<Operation>,
+    /// Functions of interfaces tagged `@events`: exported, and no operations.
+    pub(crate) event_functions: Vec<Operation>,
+    pub(crate) triggers: Vec<Trigger>,
     /// Named types that operations use, each after those that it uses.
     pub(crate) types: Vec<Named>,
     /// What a linker needs to make a component of the world's own exports.
@@ -106,6 +114,8 @@ pub(crate) struct Operation {
     pub(crate) typed: String,
     /// The input has a cursor and the output a next one.
     pub(crate) paged: bool,
+    /// It stands in an interface of events, and is no operation.
+    pub(crate) of_events: bool,
     /// How a core module exports it.
     pub(crate) core: Core,
 }
@@ -276,6 +286,9 @@ impl Contract {
             }
         }
         operations.sort_by_key(Operation::id);
+        let (operations, event_functions): (Vec<_>, Vec<_>) =
+            operations.into_iter().partition(|operation| !operation.of_events);
+        let triggers = triggers::read(&reader.types)?;
         let mut ids = BTreeSet::new();
         for operation in &operations {
             for id in operation.aliases.iter().cloned().chain([operation.id()]) {
@@ -288,8 +301,22 @@ impl Contract {
                 }
             }
         }
+        // One catalogue of schemas and choices serves both.
+        for trigger in &triggers {
+            for id in trigger.aliases.iter().chain([&trigger.id]) {
+                if !ids.insert(id.clone()) {
+                    return Err(Refusal::Twice {
+                        item: trigger.item.clone(),
+                        name: id.clone(),
+                    }
+                    .into());
+                }
+            }
+        }
         Ok(Self {
             operations,
+            event_functions,
+            triggers,
             types: reader.types,
             component_type,
         })
@@ -331,10 +358,15 @@ impl Reader<'_> {
                 });
             }
             let doc = docs::read(function.docs.contents.as_deref(), &item, Place::Function)?;
-            let (mut effect, repeat_safe) =
-                verbs::meaning(&function.name).ok_or_else(|| Refusal::Verb {
-                    function: item.clone(),
-                })?;
+            // The catalogue says nothing of the effect of what is no operation.
+            let meaning = if about.tags.events {
+                Some((Effect::Read, true))
+            } else {
+                verbs::meaning(&function.name)
+            };
+            let (mut effect, repeat_safe) = meaning.ok_or_else(|| Refusal::Verb {
+                function: item.clone(),
+            })?;
             effect = match doc.tags.effect.as_deref() {
                 None => effect,
                 Some("read") => Effect::Read,
@@ -378,6 +410,7 @@ impl Reader<'_> {
                 input,
                 output,
                 paged,
+                of_events: about.tags.events,
             });
         }
         Ok(())
