@@ -18,7 +18,7 @@ pub use json::Json;
 pub use nearest::nearest;
 pub use schema::schema;
 pub use shape::{
-    Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Variant,
+    Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Trigger, Variant,
 };
 
 #[allow(clippy::all, missing_docs)]
@@ -28,7 +28,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 }
 
-pub use generated::OPERATIONS;
+pub use generated::{OPERATIONS, TRIGGERS};
 
 /// The operation of that id, or of that other name.
 #[must_use]
@@ -36,6 +36,14 @@ pub fn operation(id: &str) -> Option<&'static Operation> {
     OPERATIONS
         .iter()
         .find(|operation| operation.id == id || operation.aliases.contains(&id))
+}
+
+/// The trigger of that id, or of that other name.
+#[must_use]
+pub fn trigger(id: &str) -> Option<&'static Trigger> {
+    TRIGGERS
+        .iter()
+        .find(|trigger| trigger.id == id || trigger.aliases.contains(&id))
 }
 
 /// A short name for a text: equal for equal texts (FNV-1a, 64 bits). Not for secrets.

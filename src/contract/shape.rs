@@ -188,3 +188,34 @@ pub struct Operation {
     /// Runs it on a checked input.
     pub run: for<'a> fn(&'a Client, Value) -> Running<'a>,
 }
+
+/// A trigger: what stands in the WIT.
+#[derive(Debug)]
+pub struct Trigger {
+    /// Such as `person.created`.
+    pub id: &'static str,
+    /// For menus.
+    pub title: &'static str,
+    /// Help beyond the title.
+    pub help: &'static str,
+    /// For menus.
+    pub group: &'static str,
+    /// Other ids.
+    pub aliases: &'static [&'static str],
+    /// The vendor's events behind it.
+    pub hooks: &'static [&'static str],
+    /// Where it is polled; none if it can't be.
+    pub feed: Option<&'static str>,
+    /// What the token must allow.
+    pub scopes: &'static [&'static str],
+    /// Its hooks need an administrator.
+    pub administrator: bool,
+    /// JSON name of its case in the variant of triggers.
+    pub case: &'static str,
+    /// Its options.
+    pub input: Shape,
+    /// JSON name of its case in the variant of what events carry.
+    pub data: &'static str,
+    /// What its events carry.
+    pub output: Shape,
+}
