@@ -87,26 +87,28 @@ impl catalog::Guest for Component {
 
 impl triggers::Guest for Component {
     fn handle_delivery(
-        _delivery: triggers::Delivery,
+        delivery: triggers::Delivery,
         listeners: Vec<triggers::Listener>,
     ) -> Result<triggers::Reply, Error> {
-        crate::triggers::handle_delivery(&listeners)
+        run(async move |client| {
+            crate::triggers::handle_delivery(client, &delivery, &listeners).await
+        })
     }
 
     fn poll(
         listeners: Vec<triggers::Listener>,
-        _start: triggers::Position,
-        _limit: u32,
+        start: triggers::Position,
+        limit: u32,
     ) -> Result<triggers::Batch, Error> {
-        crate::triggers::poll(&listeners)
+        run(async move |client| crate::triggers::poll(client, &listeners, &start, limit).await)
     }
 
     fn reconcile(request: triggers::ReconcileRequest) -> Result<triggers::Report, Error> {
-        crate::triggers::reconcile(&request)
+        run(async move |client| crate::triggers::reconcile(client, &request).await)
     }
 
-    fn sample(listener: triggers::Listener, _limit: u32) -> Result<Vec<triggers::Event>, Error> {
-        crate::triggers::sample(&listener)
+    fn sample(listener: triggers::Listener, limit: u32) -> Result<Vec<triggers::Event>, Error> {
+        run(async move |client| crate::triggers::sample(client, &listener, limit).await)
     }
 }
 

@@ -5,13 +5,14 @@
 //! record has its tags, `party/` holds what people and organisations have in common.
 
 mod deletion;
+pub mod events;
 mod faults;
 mod many;
 pub mod organisations;
 pub mod parties;
 mod party;
 pub mod people;
-mod read;
+pub(crate) mod read;
 pub mod settings;
 mod tagging;
 pub mod tags;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 /// What is needed to spell records of one kind. Made before a change is sent: a change whose answer could not be read afterwards would be a
 /// change without a record.
-pub(super) struct Speller {
+pub(crate) struct Speller {
     kind: Kind,
     definitions: Rc<Vec<Definition>>,
     web_url: Option<Rc<String>>,
@@ -19,7 +19,7 @@ pub(super) struct Speller {
 impl Speller {
     /// Reads the definitions and the account's address, as far as they were asked for, once in a sandbox. An address that the environment
     /// names costs nothing and is always used.
-    pub(super) async fn new(client: &Client, kind: Kind, embeds: &Embeds) -> Result<Self, Error> {
+    pub(crate) async fn new(client: &Client, kind: Kind, embeds: &Embeds) -> Result<Self, Error> {
         let definitions = if embeds.fields {
             client.definitions(kind.entity()).await?
         } else {
@@ -37,6 +37,12 @@ impl Speller {
         })
     }
 
+    /// Brings one record to the contract's spelling.
+    pub(crate) fn spell(&self, value: &mut Value) {
+        let web_url = self.web_url.as_ref().map(|url| url.as_str());
+        spell(self.kind, value, &self.definitions, web_url);
+    }
+
     /// One record.
     pub(super) fn read<T: Json>(
         &self,
@@ -46,16 +52,6 @@ impl Speller {
     ) -> Result<T, Error> {
         self.spell(&mut value);
         record(call, status, value)
-    }
-
-    /// Brings a row to the contract's spelling.
-    pub(super) fn spell(&self, value: &mut Value) {
-        spell(
-            self.kind,
-            value,
-            &self.definitions,
-            self.web_url.as_ref().map(|url| url.as_str()),
-        );
     }
 
     /// Sends a call, and reads the one record of its answer.

@@ -6,13 +6,13 @@
 //! themselves; `-` stands for the last row that the input has.
 
 use super::offers::{Ask, KINDS, Offer, Offered};
-use super::{known, way_out};
+use super::{Described, known, way_out};
 use crate::api::{Client, invalid, stale_cursor, unsupported, violation};
 use crate::bindings::exports::integration::connector::catalog::{
     Choice, ChoicePage, ChoicesRequest,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::{Choices, Hints, Operation, Shape, brief, fingerprint, nearest};
+use crate::contract::{Choices, Hints, Shape, brief, fingerprint, nearest};
 use crate::model::same;
 use serde_json::Value;
 
@@ -224,12 +224,12 @@ impl Found {
 }
 
 /// The field of a pointer.
-fn field(operation: &Operation, pointer: &str) -> Result<Found, Error> {
+fn field(operation: Described, pointer: &str) -> Result<Found, Error> {
     let steps = steps(pointer).ok_or_else(|| {
         let message = "a JSON Pointer is expected, such as `/owner` or `/addresses/-/country`";
         invalid("/pointer", "format", message)
     })?;
-    find(&operation.input, &Hints::NONE, &steps, 0, 0)
+    find(operation.input, &Hints::NONE, &steps, 0, 0)
         .map(|found| Found {
             steps: steps.clone(),
             ..found
@@ -237,7 +237,7 @@ fn field(operation: &Operation, pointer: &str) -> Result<Found, Error> {
         .ok_or_else(|| {
             let mut known = Vec::new();
             every(
-                &operation.input,
+                operation.input,
                 &Hints::NONE,
                 &mut String::new(),
                 &mut known,
@@ -510,7 +510,7 @@ mod tests {
         for operation in OPERATIONS {
             let mut pointers = Vec::new();
             every(
-                &operation.input,
+                operation.input,
                 &Hints::NONE,
                 &mut String::new(),
                 &mut pointers,

@@ -18,18 +18,42 @@ pub use schemas::{account_schemas, general_schemas};
 
 use crate::api::unsupported;
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{OPERATIONS, Operation, brief, nearest, operation};
+use crate::contract::{OPERATIONS, Shape, TRIGGERS, brief, nearest, operation, trigger};
 
-/// The operation of an id, or an error that names the nearest ones.
-fn known(id: &str) -> Result<&'static Operation, Error> {
-    operation(id).ok_or_else(|| {
-        let near = nearest(id, OPERATIONS.iter().map(|operation| operation.id), 3);
-        unsupported(format!(
-            "There is no operation or trigger `{}`. {}",
-            brief(id),
-            way_out(&near, "catalog.operations lists what there is.")
-        ))
-    })
+/// What has schemas and choices: an operation, or a trigger with its options and the data of its events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Described {
+    pub(crate) id: &'static str,
+    pub(crate) input: &'static Shape,
+    pub(crate) output: Option<&'static Shape>,
+}
+
+/// The operation or the trigger of an id, or an error that names the nearest ones.
+fn known(id: &str) -> Result<Described, Error> {
+    if let Some(operation) = operation(id) {
+        return Ok(Described {
+            id: operation.id,
+            input: &operation.input,
+            output: operation.output.as_ref(),
+        });
+    }
+    if let Some(trigger) = trigger(id) {
+        return Ok(Described {
+            id: trigger.id,
+            input: &trigger.input,
+            output: Some(&trigger.output),
+        });
+    }
+    let ids = OPERATIONS.iter().map(|operation| operation.id);
+    let near = nearest(id, ids.chain(TRIGGERS.iter().map(|trigger| trigger.id)), 3);
+    Err(unsupported(format!(
+        "There is no operation or trigger `{}`. {}",
+        brief(id),
+        way_out(
+            &near,
+            "catalog.operations and catalog.triggers list what there is."
+        )
+    )))
 }
 
 /// `Did you mean ...?`, or something else to do.

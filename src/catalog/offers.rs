@@ -4,12 +4,12 @@
 //! their definition: as a number where a reference stands, as a text of digits where it is the key of an object.
 
 use super::schemas::Audience;
-use super::way_out;
+use super::{Described, way_out};
 use crate::actions::by_id;
 use crate::api::{Call, Client, Roster, Span, invalid};
 use crate::bindings::capsule::crm::types::{FilterOperator, Ref};
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{Json, Operation, Shape, brief, nearest};
+use crate::contract::{Json, Shape, brief, nearest};
 use crate::model::field::{Definition, Entity, FieldType};
 use crate::model::filter::{FilterField, FilterType, PARTY_FIELDS, operators};
 use crate::model::joined;
@@ -18,7 +18,7 @@ use std::pin::Pin;
 
 /// What a form asks for, once its field is found.
 pub(super) struct Ask<'a> {
-    pub(super) operation: &'static Operation,
+    pub(super) operation: Described,
     /// What the person typed; never empty.
     pub(super) query: Option<&'a str>,
     /// The value of the field on which this one depends.
@@ -154,6 +154,42 @@ pub(super) static KINDS: &[Kind] = &[
         serve: |client, ask| Box::pin(fields(client, Entity::Parties, ask)),
     },
     Kind {
+        name: "opportunity-tag",
+        serve: |client, _| Box::pin(tags(client, Entity::Opportunities)),
+    },
+    Kind {
+        name: "project-tag",
+        serve: |client, _| Box::pin(tags(client, Entity::Projects)),
+    },
+    Kind {
+        name: "opportunity-field",
+        serve: |client, ask| Box::pin(fields(client, Entity::Opportunities, ask)),
+    },
+    Kind {
+        name: "project-field",
+        serve: |client, ask| Box::pin(fields(client, Entity::Projects, ask)),
+    },
+    Kind {
+        name: "pipeline",
+        serve: |client, ask| Box::pin(places(client, ask, &PIPELINES)),
+    },
+    Kind {
+        name: "milestone",
+        serve: |client, ask| Box::pin(places(client, ask, &MILESTONES)),
+    },
+    Kind {
+        name: "board",
+        serve: |client, ask| Box::pin(places(client, ask, &BOARDS)),
+    },
+    Kind {
+        name: "stage",
+        serve: |client, ask| Box::pin(places(client, ask, &STAGES)),
+    },
+    Kind {
+        name: "hook-event",
+        serve: |_, _| Box::pin(std::future::ready(Ok(hook_events()))),
+    },
+    Kind {
         name: "party-filter-field",
         serve: |client, _| Box::pin(filter_fields(client)),
     },
@@ -272,6 +308,71 @@ async fn tags(client: &Client, entity: Entity) -> Result<Offer, Error> {
         }
     });
     Ok(Offer::Whole(offered.collect()))
+}
+
+/// Where records stand: what is listed, and what holds it.
+struct Places {
+    path: &'static [&'static str],
+    key: &'static str,
+    holder: Option<&'static str>,
+}
+
+const PIPELINES: Places = Places {
+    path: &["pipelines"],
+    key: "pipelines",
+    holder: None,
+};
+/// Of every pipeline: `/milestones` alone gives those of the oldest (API reference 3.9).
+const MILESTONES: Places = Places {
+    path: &["milestones", "all"],
+    key: "milestones",
+    holder: Some("pipeline"),
+};
+const BOARDS: Places = Places {
+    path: &["boards"],
+    key: "boards",
+    holder: None,
+};
+const STAGES: Places = Places {
+    path: &["stages"],
+    key: "stages",
+    holder: Some("board"),
+};
+
+/// More than any account has.
+const MOST_PLACES: u32 = 10_000;
+
+/// Pipelines, milestones, boards or stages; of the pipeline or the board that was chosen before, if one was.
+async fn places(client: &Client, ask: &Ask<'_>, places: &Places) -> Result<Offer, Error> {
+    let call = Call::get(places.path);
+    let span = Span::new(MOST_PLACES, None);
+    let rows = client.page(&call, places.key, span).await?.rows;
+    let offered = rows.iter().filter_map(|row| {
+        let holder = places.holder.and_then(|holder| row.get(holder));
+        if let (Some(chosen), Some(_)) = (ask.after_value, places.holder)
+            && !crate::triggers::is_nested(chosen, holder)
+        {
+            return None;
+        }
+        let id = row.get("id")?.as_u64()?;
+        let group = holder
+            .and_then(|holder| holder.get("name")?.as_str())
+            .map(ToOwned::to_owned);
+        Some(Offered {
+            group,
+            ..Offered::new(id, named(row.get("name").and_then(Value::as_str), id))
+        })
+    });
+    Ok(Offer::Whole(offered.collect()))
+}
+
+fn hook_events() -> Offer {
+    Offer::Whole(
+        crate::triggers::hook_events()
+            .into_iter()
+            .map(Offered::text)
+            .collect(),
+    )
 }
 
 fn named(name: Option<&str>, id: u64) -> String {

@@ -3,7 +3,7 @@
 use crate::bindings::exports::integration::connector::catalog::{
     Effect, Operation, Paging, Trigger,
 };
-use crate::contract::{Effect as Known, OPERATIONS};
+use crate::contract::{Effect as Known, OPERATIONS, TRIGGERS};
 
 /// All operations, sorted by id. Reads no environment and sends nothing.
 #[must_use]
@@ -41,10 +41,26 @@ pub fn operations() -> Vec<Operation> {
         .collect()
 }
 
-/// All triggers, sorted by id: none are declared. Reads no environment and sends nothing.
+/// All triggers, sorted by id. Reads no environment and sends nothing.
 #[must_use]
 pub fn triggers() -> Vec<Trigger> {
-    Vec::new()
+    let texts = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect();
+    TRIGGERS
+        .iter()
+        .map(|trigger| Trigger {
+            id: trigger.id.into(),
+            title: trigger.title.into(),
+            help: trigger.help.into(),
+            group: trigger.group.into(),
+            aliases: texts(trigger.aliases),
+            hook_events: texts(trigger.hooks),
+            pollable: trigger.feed.is_some(),
+            scopes: texts(trigger.scopes),
+            hook_administrator: trigger.administrator,
+            feed: trigger.feed.map(ToOwned::to_owned),
+            extra: None,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -77,6 +93,25 @@ mod tests {
                 format!(
                     "{id}: {title} [{group}] {effect:?}, {repeat}, {}{administrator}{paged}",
                     scopes.join(" ")
+                )
+            })
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn the_catalogue_lists_every_trigger() {
+        let lines: Vec<String> = triggers()
+            .iter()
+            .map(|one| {
+                format!(
+                    "{}: {} [{}] hooks: {}; feed: {}; also: {}",
+                    one.id,
+                    one.title,
+                    one.group,
+                    one.hook_events.join(" "),
+                    one.feed.as_deref().unwrap_or("none"),
+                    one.aliases.join(" ")
                 )
             })
             .collect();

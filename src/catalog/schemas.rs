@@ -3,7 +3,8 @@
 use crate::api::Client;
 use crate::bindings::exports::integration::connector::catalog::SchemaPair;
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{Operation, Reading, Record, Shape, fingerprint, schema};
+use super::Described;
+use crate::contract::{Reading, Record, Shape, fingerprint, schema};
 use crate::model::field::{Definition, Entity, FieldType};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
@@ -58,20 +59,20 @@ pub async fn account_schemas(client: &Client, ids: &[String]) -> Result<Vec<Sche
         .collect::<Result<_, _>>()?;
     let mut pairs: Vec<_> = operations
         .iter()
-        .map(|operation| rendered(operation))
+        .map(|operation| rendered(*operation))
         .collect();
     for home in &HOMES {
         let mut wanted = false;
         for (operation, pair) in operations.iter().zip(&mut pairs) {
-            pair.each_fields(operation, home, &mut |_, _| wanted = true);
+            pair.each_fields(*operation, home, &mut |_, _| wanted = true);
         }
         if !wanted {
             continue;
         }
         let definitions: Rc<Vec<Definition>> = client.definitions(home.entity).await?;
         for (operation, pair) in operations.iter().zip(&mut pairs) {
-            let audience = Audience::of(operation);
-            pair.each_fields(operation, home, &mut |fields, reading| {
+            let audience = Audience::of(*operation);
+            pair.each_fields(*operation, home, &mut |fields, reading| {
                 merge(fields, &definitions, audience, reading)
             });
         }
@@ -89,13 +90,13 @@ struct Rendered {
     output: Value,
 }
 
-fn rendered(operation: &Operation) -> Rendered {
-    let output = match &operation.output {
+fn rendered(operation: Described) -> Rendered {
+    let output = match operation.output {
         Some(output) => schema(output, Reading::Answer),
         None => json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "null"}),
     };
     Rendered {
-        input: schema(&operation.input, Reading::Input),
+        input: schema(operation.input, Reading::Input),
         output,
     }
 }
@@ -119,14 +120,14 @@ impl Rendered {
     /// Calls back with every object schema whose keys are custom fields of an entity.
     fn each_fields(
         &mut self,
-        operation: &Operation,
+        operation: Described,
         home: &Home,
         found: &mut impl FnMut(&mut Map<String, Value>, Reading),
     ) {
         each_map(&mut self.input, home.kind, &mut |fields| {
             found(fields, Reading::Input)
         });
-        let is_root = matches!(&operation.output, Some(Shape::Record(Record { name, .. })) if *name == home.record);
+        let is_root = matches!(operation.output, Some(Shape::Record(Record { name, .. })) if *name == home.record);
         let place = if is_root {
             "/properties/fields".to_owned()
         } else {
@@ -171,10 +172,10 @@ pub(super) enum Audience {
 }
 
 impl Audience {
-    pub(super) fn of(operation: &Operation) -> Self {
+    pub(super) fn of(operation: Described) -> Self {
         match operation.id.split_once('.') {
-            Some(("people", _)) => Self::People,
-            Some(("organisations", _)) => Self::Organisations,
+            Some(("people" | "person", _)) => Self::People,
+            Some(("organisations" | "organisation", _)) => Self::Organisations,
             _ => Self::All,
         }
     }

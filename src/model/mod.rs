@@ -8,6 +8,7 @@ mod record;
 mod related;
 mod rows;
 mod task;
+pub(crate) mod time;
 
 pub(crate) use party::{Draft, Patch, full_name, joined};
 pub(crate) use record::{Embeds, Kind, spell};

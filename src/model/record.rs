@@ -56,6 +56,11 @@ impl Embeds {
         }
     }
 
+    /// With all that another one asks for.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        other.tokens.iter().fold(self, |all, token| all.with(token))
+    }
+
     /// With one token more.
     pub(crate) fn with(mut self, token: &'static str) -> Self {
         if !self.tokens.contains(&token) {

@@ -1,0 +1,139 @@
+//! Events: their ids, and what they carry, spelled as operations spell it.
+
+use super::listening::Listening;
+use super::rule::Fact;
+use crate::actions::read::Speller;
+use crate::api::Client;
+use crate::bindings::capsule::crm::event_types::{Happening, TaskState};
+use crate::bindings::capsule::crm::types::{
+    DeletedRecord, Entry, NestedUser, Opportunity, Party, Project,
+};
+use crate::bindings::exports::integration::connector::triggers::Event;
+use crate::bindings::integration::connector::types::Error;
+use crate::contract::json::tagged;
+use crate::contract::{Json, Reading, Trigger, check};
+use serde_json::Value;
+
+/// One thing that happened, for one listener.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) listener: String,
+    pub(super) trigger: &'static Trigger,
+    pub(super) record: u64,
+    pub(super) fact: Fact,
+    pub(super) data: Value,
+}
+
+impl PartialEq for Trigger {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Found {
+    /// `{trigger}:{record-id}:{version}`. A listener that used another name of the trigger gets the same id.
+    fn id(&self) -> String {
+        format!("{}:{}:{}", self.trigger.id, self.record, self.fact.version)
+    }
+
+    /// For engines that speak JSON.
+    pub(super) fn neutral(self) -> Event {
+        Event {
+            id: self.id(),
+            listener: self.listener,
+            trigger: self.trigger.id.into(),
+            record_id: self.record.to_string(),
+            occurred_at: self.fact.at,
+            data: self.data.to_string(),
+        }
+    }
+
+    /// For engines that speak types.
+    pub(super) fn typed(self) -> Happening {
+        Happening {
+            id: self.id(),
+            listener: self.listener,
+            trigger: self.trigger.id.into(),
+            record_id: self.record,
+            occurred_at: self.fact.at,
+            data: Json::from_json(tagged(self.trigger.data, self.data)),
+        }
+    }
+}
+
+/// Spells what the events of one listener carry.
+pub(super) struct Carrier(Option<Speller>);
+
+impl Carrier {
+    /// Reads what is needed: nothing, unless the listener asks for custom fields or for the link.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub(super) async fn new(client: &Client, listening: &Listening) -> Result<Self, Error> {
+        Ok(Self(match listening.subject.kind() {
+            Some(kind) => Some(Speller::new(client, kind, &listening.embeds).await?),
+            None => None,
+        }))
+    }
+
+    /// One for each listener.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub(super) async fn all(client: &Client, listeners: &[Listening]) -> Result<Vec<Self>, Error> {
+        let mut carriers = Vec::with_capacity(listeners.len());
+        for listening in listeners {
+            carriers.push(Self::new(client, listening).await?);
+        }
+        Ok(carriers)
+    }
+
+    /// What the listener's event carries of a record; none if the record is not what it should be. What others asked for is left out, so
+    /// that a hook or a page that is shared gives each the same as one of its own.
+    pub(super) fn data(&self, listening: &Listening, mut record: Value) -> Option<Value> {
+        if let (Some(speller), Value::Object(object)) = (&self.0, &mut record) {
+            for (key, token) in [
+                ("tags", "tags"),
+                ("fields", "fields"),
+                ("missingImportantFields", "missingImportantFields"),
+            ] {
+                if !listening.embeds.tokens.contains(&token) {
+                    object.remove(key);
+                }
+            }
+            speller.spell(&mut record);
+        }
+        shaped(listening, record)
+    }
+}
+
+/// Brings a record to the shape of the trigger's data.
+pub(super) fn shaped(listening: &Listening, mut record: Value) -> Option<Value> {
+    let trigger = listening.trigger;
+    if !check(&trigger.output, &mut record, Reading::Answer).is_empty() {
+        return None;
+    }
+    fn pure<T: Json>(record: Value) -> Value {
+        T::from_json(record).to_json()
+    }
+    Some(match trigger.data {
+        "party" => pure::<Party>(record),
+        "opportunity" => pure::<Opportunity>(record),
+        "project" => pure::<Project>(record),
+        "task" => pure::<TaskState>(record),
+        "entry" => pure::<Entry>(record),
+        "user" => pure::<NestedUser>(record),
+        "deleted" => pure::<DeletedRecord>(record),
+        // Made here: it holds nothing else.
+        _ => record,
+    })
+}
+
+/// The id of a record; none for what is no record of Capsule's.
+pub(super) fn id_of(record: &Value) -> Option<u64> {
+    const EXACT: u64 = (1 << 53) - 1;
+    record
+        .get("id")?
+        .as_u64()
+        .filter(|id| (1..=EXACT).contains(id))
+}
