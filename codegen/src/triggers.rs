@@ -97,7 +97,9 @@ fn trigger(item: &str, case: &Case, data: Option<&[Case]>) -> Result<Trigger, Re
         return Err(refuse("a trigger has a record with its options as payload"));
     };
     if tags.hooks.is_empty() && tags.feed.is_none() {
-        return Err(refuse("a trigger needs `@hook` or `@feed`, or both: nothing would fire it"));
+        return Err(refuse(
+            "a trigger needs `@hook` or `@feed`, or both: nothing would fire it",
+        ));
     }
     if tags.hooks.is_empty() && tags.administrator {
         return Err(refuse("`@administrator` is said of hooks, and it has none"));

@@ -286,8 +286,9 @@ impl Contract {
             }
         }
         operations.sort_by_key(Operation::id);
-        let (operations, event_functions): (Vec<_>, Vec<_>) =
-            operations.into_iter().partition(|operation| !operation.of_events);
+        let (operations, event_functions): (Vec<_>, Vec<_>) = operations
+            .into_iter()
+            .partition(|operation| !operation.of_events);
         let triggers = triggers::read(&reader.types)?;
         let mut ids = BTreeSet::new();
         for operation in &operations {

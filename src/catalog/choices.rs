@@ -400,7 +400,7 @@ fn value_at<'a>(input: &'a Value, steps: &[String]) -> Option<&'a Value> {
 mod tests {
     use super::*;
     use crate::api::script::{Log, Script, block_on};
-    use crate::contract::OPERATIONS;
+    use crate::contract::{OPERATIONS, TRIGGERS};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -504,10 +504,17 @@ mod tests {
         )
     }
 
+    /// Every operation and every trigger.
+    fn described() -> impl Iterator<Item = Described> {
+        let ids = OPERATIONS.iter().map(|one| one.id);
+        ids.chain(TRIGGERS.iter().map(|one| one.id))
+            .map(|id| known(id).unwrap())
+    }
+
     #[test]
     fn every_kind_that_the_contract_names_is_served() {
         let mut asked = std::collections::BTreeSet::new();
-        for operation in OPERATIONS {
+        for operation in described() {
             let mut pointers = Vec::new();
             every(
                 operation.input,
@@ -1194,7 +1201,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_pointer_is_a_field_or_an_error(text in "(/[-a-zA-Z0-9~]{0,9}){0,5}|.{0,20}") {
-            for operation in OPERATIONS {
+            for operation in described() {
                 let _ = field(operation, &text);
             }
         }

@@ -1,9 +1,9 @@
 //! The schemas of inputs and outputs, alike for every account or with the account's custom fields.
 
+use super::Described;
 use crate::api::Client;
 use crate::bindings::exports::integration::connector::catalog::SchemaPair;
 use crate::bindings::integration::connector::types::Error;
-use super::Described;
 use crate::contract::{Reading, Record, Shape, fingerprint, schema};
 use crate::model::field::{Definition, Entity, FieldType};
 use serde_json::{Map, Value, json};
@@ -290,16 +290,16 @@ mod tests {
     use super::*;
     use crate::api::script::{Script, block_on};
     use crate::bindings::integration::connector::types::PermanentError;
-    use crate::contract::{OPERATIONS, check, operation};
+    use crate::contract::{OPERATIONS, TRIGGERS, check, operation};
 
     fn ids(all: &[&str]) -> Vec<String> {
         all.iter().map(|&id| id.to_owned()).collect()
     }
 
     fn every_id() -> Vec<String> {
-        OPERATIONS
-            .iter()
-            .map(|operation| operation.id.to_owned())
+        let ids = OPERATIONS.iter().map(|operation| operation.id);
+        ids.chain(TRIGGERS.iter().map(|trigger| trigger.id))
+            .map(ToOwned::to_owned)
             .collect()
     }
 
@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn every_general_schema_is_valid() {
         let pairs = general_schemas(&every_id()).unwrap();
-        assert_eq!(pairs.len(), OPERATIONS.len());
+        assert_eq!(pairs.len(), OPERATIONS.len() + TRIGGERS.len());
         assert_valid(&pairs);
     }
 
@@ -392,7 +392,10 @@ mod tests {
         let (client, log) = script.client();
         let twice: Vec<String> = every_id().into_iter().chain(every_id()).collect();
         let pairs = block_on(account_schemas(&client, &twice)).unwrap();
-        assert_eq!((pairs.len(), log.count()), (2 * OPERATIONS.len(), 3));
+        assert_eq!(
+            (pairs.len(), log.count()),
+            (2 * (OPERATIONS.len() + TRIGGERS.len()), 3)
+        );
         assert_valid(&pairs);
         let deals = pairs
             .iter()

@@ -17,7 +17,11 @@ pub(crate) fn instant(text: &str) -> Option<Seconds> {
     } else {
         let (hours, minutes) = zone.get(1..)?.split_once(':')?;
         let offset = number(hours, 2)? * 3600 + number(minutes, 2)? * 60;
-        if zone.starts_with('-') { -offset } else { offset }
+        if zone.starts_with('-') {
+            -offset
+        } else {
+            offset
+        }
     };
     let seconds = date(day)? + time_of_day(clock)? - offset;
     RANGE.contains(&seconds).then_some(seconds)
@@ -104,11 +108,7 @@ pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
-    (
-        era * 400 + of_era + i64::from(month <= 2),
-        month,
-        day,
-    )
+    (era * 400 + of_era + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
@@ -153,8 +153,16 @@ mod tests {
 
     #[test]
     fn the_clock_of_an_answer_is_read() {
-        assert_eq!(http_date("Tue, 03 Feb 2026 09:15:00 GMT"), Some(1_770_110_100));
-        for text in ["", "Tue, 03 anF 2026 09:15:00 GMT", "Tue, 31 Feb 2026 09:15:00 GMT", "Tue, 03 Feb 2026 09:15:00 CET"] {
+        assert_eq!(
+            http_date("Tue, 03 Feb 2026 09:15:00 GMT"),
+            Some(1_770_110_100)
+        );
+        for text in [
+            "",
+            "Tue, 03 anF 2026 09:15:00 GMT",
+            "Tue, 31 Feb 2026 09:15:00 GMT",
+            "Tue, 03 Feb 2026 09:15:00 CET",
+        ] {
             assert_eq!(http_date(text), None, "{text}");
         }
     }

@@ -106,7 +106,9 @@ impl Cursor {
                     return text;
                 }
             }
-            let surplus = (self.rows.len().saturating_sub(MOST_ROWS)).max(self.rows.len() / 8).max(1);
+            let surplus = (self.rows.len().saturating_sub(MOST_ROWS))
+                .max(self.rows.len() / 8)
+                .max(1);
             let mut ages: Vec<Seconds> = self.rows.iter().map(|row| row.at).collect();
             ages.sort_unstable();
             let bound = ages.get(surplus - 1).copied().unwrap_or_default();
@@ -151,7 +153,10 @@ impl Cursor {
             last = row.id;
             // Two flags below the time: most rows are of the last minutes.
             let time = zigzag(row.at.saturating_sub(self.low));
-            put(&mut out, time << 2 | u64::from(row.read) << 1 | u64::from(row.given));
+            put(
+                &mut out,
+                time << 2 | u64::from(row.read) << 1 | u64::from(row.given),
+            );
         }
         let mut bytes = sum(&out).to_vec();
         bytes.extend(out);
@@ -297,18 +302,44 @@ mod tests {
     use proptest::prelude::*;
 
     fn a_cursor() -> impl Strategy<Value = Cursor> {
-        let rows = proptest::collection::btree_map(1u64..1 << 40, (0i64..4_000_000_000, any::<bool>(), any::<bool>()), 0..300);
+        let rows = proptest::collection::btree_map(
+            1u64..1 << 40,
+            (0i64..4_000_000_000, any::<bool>(), any::<bool>()),
+            0..300,
+        );
         let scan = proptest::option::of((0i64..4_000_000_000, 1u32..99, 1u32..4, any::<bool>()));
-        (any::<u32>(), 0i64..4_000_000_000, rows, scan, any::<bool>()).prop_map(|(feed, low, rows, scan, ascends)| Cursor {
-            feed,
-            low,
-            deep: low,
-            floor: 0,
-            ascends,
-            scan: scan.map(|(since, page, pass, several)| Scan { since, t0: low, page, pass, several, ..Scan::default() }),
-            part: ascends.then_some(Part { id: 7, at: low, count: 2, print: feed }),
-            rows: rows.into_iter().map(|(id, (at, given, read))| Row { id, at, given, read }).collect(),
-        })
+        (any::<u32>(), 0i64..4_000_000_000, rows, scan, any::<bool>()).prop_map(
+            |(feed, low, rows, scan, ascends)| Cursor {
+                feed,
+                low,
+                deep: low,
+                floor: 0,
+                ascends,
+                scan: scan.map(|(since, page, pass, several)| Scan {
+                    since,
+                    t0: low,
+                    page,
+                    pass,
+                    several,
+                    ..Scan::default()
+                }),
+                part: ascends.then_some(Part {
+                    id: 7,
+                    at: low,
+                    count: 2,
+                    print: feed,
+                }),
+                rows: rows
+                    .into_iter()
+                    .map(|(id, (at, given, read))| Row {
+                        id,
+                        at,
+                        given,
+                        read,
+                    })
+                    .collect(),
+            },
+        )
     }
 
     proptest! {
@@ -348,8 +379,17 @@ mod tests {
 
     #[test]
     fn a_full_cursor_drops_its_oldest_rows_and_stays_under_64_kib() {
-        let rows = (0..10_000u64).map(|n| Row { id: (n + 1) * 900_001, at: 1_770_000_000 + n.cast_signed() * 700, given: true, read: true });
-        let mut cursor = Cursor { low: 1_770_000_000, rows: rows.collect(), ..Cursor::default() };
+        let rows = (0..10_000u64).map(|n| Row {
+            id: (n + 1) * 900_001,
+            at: 1_770_000_000 + n.cast_signed() * 700,
+            given: true,
+            read: true,
+        });
+        let mut cursor = Cursor {
+            low: 1_770_000_000,
+            rows: rows.collect(),
+            ..Cursor::default()
+        };
         assert!(cursor.write().len() < MOST_BYTES);
         assert!(cursor.rows.len() <= MOST_ROWS && cursor.rows.len() > 6000);
         assert_eq!(cursor.rows.last().unwrap().id, 10_000 * 900_001);
@@ -358,7 +398,11 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_feed_is_stale() {
-        let text = Cursor { feed: 1, ..Cursor::default() }.write();
+        let text = Cursor {
+            feed: 1,
+            ..Cursor::default()
+        }
+        .write();
         assert!(Cursor::read(&text, 2).is_err());
     }
 }

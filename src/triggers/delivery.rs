@@ -1,7 +1,7 @@
 //! Events out of what Capsule sent to a hook (API reference 5.3). Pure, unless a listener asks to read records again.
 
 use super::digest::short;
-use super::event::{Carrier, Found, id_of, shaped};
+use super::event::{Carrier, Found, gone, id_of, shaped};
 use super::filter::{Places, Verdict, judge};
 use super::listening::Listening;
 use super::rule::{Change, Fact, Subject, Way, deletion, fact, is_about};
@@ -78,7 +78,9 @@ pub(super) async fn handle(
     for (listening, named) in concerned {
         let carrier = Carrier::new(client, listening).await?;
         for (id, item) in &sent.items {
-            match one(listening, named, &sent, *id, item, &again, &places, &carrier) {
+            match one(
+                listening, named, &sent, *id, item, &again, &places, &carrier,
+            ) {
                 Given::Event(found) => {
                     let size = found.data.to_string().len();
                     if size > room {
@@ -101,13 +103,19 @@ fn read(body: &[u8]) -> Result<Sent, String> {
     if body.len() > MOST_BYTES {
         return Err("The body is larger than 8 MiB.".into());
     }
-    let values = body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    let values = body
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
+        .count();
     if values > MOST_VALUES {
         return Err(format!("The body holds more than {MOST_VALUES} values."));
     }
-    let mut value: Value = serde_json::from_slice(body)
-        .map_err(|error| format!("The body is not JSON: {error}."))?;
-    let event = value.get("event").and_then(Value::as_str).unwrap_or_default();
+    let mut value: Value =
+        serde_json::from_slice(body).map_err(|error| format!("The body is not JSON: {error}."))?;
+    let event = value
+        .get("event")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let Some(event) = event_name(event) else {
         return Err(format!(
             "The body names no event of Capsule: `{}`.",
@@ -177,13 +185,17 @@ fn one(
     let seen_again = again.ids.contains(&id) && (listening.verify() || lacks);
     let now = again.found.iter().find(|(found, _)| *found == id);
     if (listening.verify() || lacks) && !seen_again {
-        return Given::Refused("The delivery holds more than 30 records that would have to be read again. Poll instead.");
+        return Given::Refused(
+            "The delivery holds more than 30 records that would have to be read again. Poll instead.",
+        );
     }
     match (listening.change, seen_again, now) {
-        (Change::Deleted, true, Some(_)) => return Given::Refused("A record that should be deleted is still there."),
+        (Change::Deleted, true, Some(_)) => {
+            return Given::Refused("A record that should be deleted is still there.");
+        }
         (Change::Deleted, ..) => {
             let fact = deletion(item, false);
-            let data = json!({"id": id, "deletedAt": fact.at, "isRestricted": false});
+            let data = gone(id, &fact, false);
             return match listening.subject {
                 Subject::User => shaped_or_refused(listening, item.clone(), hashed(item), found),
                 _ => found(fact, data),
@@ -202,7 +214,10 @@ fn one(
             version: format!("{}-{}", sent.event, hashed(item).version),
             at: None,
         };
-        return found(fact, json!({"event": sent.event, "payload": item.to_string()}));
+        return found(
+            fact,
+            json!({"event": sent.event, "payload": item.to_string()}),
+        );
     }
     if listening.subject == Subject::User {
         return shaped_or_refused(listening, record.clone(), hashed(record), found);
@@ -210,7 +225,12 @@ fn one(
     if !is_about(listening.subject, record) {
         return Given::Nothing;
     }
-    let Some(fact) = fact(listening.subject, listening.change, record, Way::Hook { named }) else {
+    let Some(fact) = fact(
+        listening.subject,
+        listening.change,
+        record,
+        Way::Hook { named },
+    ) else {
         return Given::Nothing;
     };
     match judge(listening, record, places) {
@@ -252,13 +272,14 @@ fn lacks(listening: &Listening, event: &str, item: &Value, places: &Places) -> b
     }
     let asked = listening.embeds.tokens.iter().any(|token| match *token {
         // A nested record comes short or whole (API reference 2.6): a party has addresses then.
-        "organisation" | "party" => item
-            .get(token)
-            .and_then(Value::as_object)
-            .is_some_and(|nested| {
-                !nested.contains_key("createdAt")
-                    && nested.get("isRestricted") != Some(&Value::Bool(true))
-            }),
+        "organisation" | "party" => {
+            item.get(token)
+                .and_then(Value::as_object)
+                .is_some_and(|nested| {
+                    !nested.contains_key("createdAt")
+                        && nested.get("isRestricted") != Some(&Value::Bool(true))
+                })
+        }
         token => item.get(token).is_none(),
     });
     asked || judge(listening, item, places) == Verdict::Lacking
@@ -316,10 +337,9 @@ async fn reread(
                 } else {
                     answer.rows(&call, path)?
                 };
-                again.found.extend(
-                    rows.into_iter()
-                        .filter_map(|row| Some((id_of(&row)?, row))),
-                );
+                again
+                    .found
+                    .extend(rows.into_iter().filter_map(|row| Some((id_of(&row)?, row))));
             }
             // One of them is unknown (API reference 2.8): halve until it stands alone.
             Err(error) if is_not_found(&error) => {

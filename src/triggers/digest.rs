@@ -27,20 +27,33 @@ pub(super) fn short(text: &[u8]) -> String {
     for block in message.chunks_exact(64) {
         compress(&mut state, block);
     }
-    state.iter().take(4).map(|word| format!("{word:08x}")).collect()
+    state
+        .iter()
+        .take(4)
+        .map(|word| format!("{word:08x}"))
+        .collect()
 }
 
 fn compress(state: &mut [u32; 8], block: &[u8]) {
     let mut words = Vec::with_capacity(64);
     for bytes in block.chunks_exact(4) {
-        words.push(bytes.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)));
+        words.push(
+            bytes
+                .iter()
+                .fold(0u32, |word, byte| word << 8 | u32::from(*byte)),
+        );
     }
     for at in 16..64 {
         let back = |by: usize| words.get(at - by).copied().unwrap_or_default();
         let (early, late) = (back(15), back(2));
         let low = early.rotate_right(7) ^ early.rotate_right(18) ^ (early >> 3);
         let high = late.rotate_right(17) ^ late.rotate_right(19) ^ (late >> 10);
-        words.push(back(16).wrapping_add(low).wrapping_add(back(7)).wrapping_add(high));
+        words.push(
+            back(16)
+                .wrapping_add(low)
+                .wrapping_add(back(7))
+                .wrapping_add(high),
+        );
     }
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     for (k, word) in K.iter().zip(&words) {
@@ -75,6 +88,9 @@ mod tests {
         ] {
             assert_eq!(short(text.as_bytes()), digest, "{text}");
         }
-        assert_eq!(short(&[b'a'; 1_000_000]), "cdc76e5c9914fb9281a1c7e284d73e67");
+        assert_eq!(
+            short(&[b'a'; 1_000_000]),
+            "cdc76e5c9914fb9281a1c7e284d73e67"
+        );
     }
 }

@@ -129,6 +129,17 @@ pub(super) fn shaped(listening: &Listening, mut record: Value) -> Option<Value> 
     })
 }
 
+/// What the event of a deletion carries.
+pub(super) fn gone(id: u64, fact: &Fact, is_restricted: bool) -> Value {
+    let deleted_at = fact.at.clone();
+    DeletedRecord {
+        id,
+        deleted_at,
+        is_restricted,
+    }
+    .to_json()
+}
+
 /// The id of a record; none for what is no record of Capsule's.
 pub(super) fn id_of(record: &Value) -> Option<u64> {
     const EXACT: u64 = (1 << 53) - 1;

@@ -55,7 +55,11 @@ impl Places {
         let nested = record.get(place)?;
         nested.get(holder).or_else(|| {
             let id = nested.get("id")?;
-            let all = if place == "stage" { &self.stages } else { &self.milestones };
+            let all = if place == "stage" {
+                &self.stages
+            } else {
+                &self.milestones
+            };
             let known = all.iter().find(|one| one.get("id") == Some(id))?;
             known.get(holder)
         })
@@ -90,11 +94,14 @@ pub(super) fn judge(listening: &Listening, record: &Value, places: &Places) -> V
                     continue;
                 }
             },
-            "fields" => match (wanted.as_object(), record.get("fields").and_then(Value::as_array)) {
+            "fields" => match (
+                wanted.as_object(),
+                record.get("fields").and_then(Value::as_array),
+            ) {
                 (Some(wanted), _) if wanted.is_empty() => true,
-                (Some(wanted), Some(rows)) => wanted
-                    .iter()
-                    .all(|(definition, value)| rows.iter().any(|row| holds(definition, value, row))),
+                (Some(wanted), Some(rows)) => wanted.iter().all(|(definition, value)| {
+                    rows.iter().any(|row| holds(definition, value, row))
+                }),
                 _ => {
                     verdict = Verdict::Lacking;
                     continue;
@@ -164,7 +171,10 @@ fn equal(wanted: &Value, stored: &Value) -> bool {
 }
 
 fn entry_is_wanted(listening: &Listening, record: &Value) -> bool {
-    let kind = record.get("type").and_then(Value::as_str).unwrap_or_default();
+    let kind = record
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let kinds = listening.option("kinds").and_then(Value::as_array);
     let of_kind = match kinds {
         Some(kinds) if !kinds.is_empty() => kinds.iter().any(|one| one == kind),

@@ -75,11 +75,13 @@ impl Listening {
     /// As [`new`](Self::new), and `invalid-input` for too many.
     pub(super) fn all(listeners: &[Listener]) -> Result<Vec<Self>, Error> {
         if listeners.len() > MOST_LISTENERS {
-            return Err(Error::Permanent(PermanentError::InvalidInput(vec![violation(
-                "/listeners",
-                "range",
-                format!("at most {MOST_LISTENERS} listeners at a time"),
-            )])));
+            return Err(Error::Permanent(PermanentError::InvalidInput(vec![
+                violation(
+                    "/listeners",
+                    "range",
+                    format!("at most {MOST_LISTENERS} listeners at a time"),
+                ),
+            ])));
         }
         listeners
             .iter()

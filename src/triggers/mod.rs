@@ -68,7 +68,8 @@ pub async fn handle_typed(
     input: typed::HookDelivery,
 ) -> Result<typed::HookOutcome, Error> {
     let listeners = untyped(input.listeners)?;
-    let outcome = delivery::handle(client, input.body.as_bytes(), &Listening::all(&listeners)?).await?;
+    let outcome =
+        delivery::handle(client, input.body.as_bytes(), &Listening::all(&listeners)?).await?;
     Ok(typed::HookOutcome {
         events: outcome.events.into_iter().map(Found::typed).collect(),
         refused: outcome.refused,
@@ -193,9 +194,12 @@ fn untyped_one(id: String, trigger: typed::Trigger, mode: DeliveryMode) -> Resul
 /// Which of Capsule's events there are.
 #[must_use]
 pub fn hook_events() -> Vec<&'static str> {
-    let mut events: Vec<&str> = TRIGGERS.iter().flat_map(|trigger| trigger.hooks).copied().collect();
+    let mut events: Vec<&str> = TRIGGERS
+        .iter()
+        .flat_map(|trigger| trigger.hooks)
+        .copied()
+        .collect();
     events.sort_unstable();
     events.dedup();
     events
 }
-

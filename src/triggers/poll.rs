@@ -2,7 +2,7 @@
 //! `docs/triggers.md`.
 
 use super::cursor::{Cursor, MOST_ROWS, Part, Row, Scan};
-use super::event::{Carrier, Found, id_of};
+use super::event::{Carrier, Found, gone, id_of};
 use super::filter::{Places, Verdict, judge};
 use super::listening::Listening;
 use super::rule::{Change, Subject, Way, deletion, fact, is_about, time};
@@ -81,7 +81,11 @@ fn one_feed(listeners: &[Listening]) -> Result<(&'static str, Feed), Error> {
         }
     }
     match feeds.as_slice() {
-        [] => Err(invalid("/listeners", "required", "at least one listener is expected")),
+        [] => Err(invalid(
+            "/listeners",
+            "required",
+            "at least one listener is expected",
+        )),
         [feed] => feed_of(feed)
             .map(|kind| (*feed, kind))
             .ok_or_else(|| unsupported(format!("There is no feed `{feed}`."))),
@@ -147,7 +151,11 @@ pub(super) async fn poll(
         Position::At(text) => reading.cursor = Cursor::read(text, print)?,
         Position::Since(text) => {
             let since = instant(text).ok_or_else(|| {
-                invalid("/start", "format", "a time like `2026-02-03T09:15:00Z` is expected")
+                invalid(
+                    "/start",
+                    "format",
+                    "a time like `2026-02-03T09:15:00Z` is expected",
+                )
             })?;
             reading.cursor.low = since;
             reading.cursor.deep = since;
@@ -158,7 +166,9 @@ pub(super) async fn poll(
             let call = Call::get(&["users", "current"]);
             reading.send(&call).await?;
             let now = reading.clock.ok_or_else(|| {
-                unsupported("Capsule's answer tells no time (no Date header): poll since a point in time.")
+                unsupported(
+                    "Capsule's answer tells no time (no Date header): poll since a point in time.",
+                )
             })?;
             reading.cursor.low = now;
             reading.cursor.deep = now;
@@ -224,7 +234,9 @@ impl Reading<'_> {
             (None, newest) => {
                 self.out.notes.push("Capsule's answers tell no time (no Date header): the newest change that was seen stands for it.".into());
                 // The newest one itself must not wait for ever.
-                newest.map_or(self.cursor.low, |newest| newest + SETTLE).max(self.cursor.low)
+                newest
+                    .map_or(self.cursor.low, |newest| newest + SETTLE)
+                    .max(self.cursor.low)
             }
         }
     }
@@ -249,7 +261,12 @@ impl Reading<'_> {
         let Some(id) = id_of(record) else { return true };
         let known = self.cursor.row(id);
         if known.is_some_and(|row| row.given && row.at == at) {
-            self.cursor.put(Row { id, at, given: true, read: true });
+            self.cursor.put(Row {
+                id,
+                at,
+                given: true,
+                read: true,
+            });
             return true;
         }
         if !self.silent {
@@ -266,12 +283,15 @@ impl Reading<'_> {
                     continue;
                 }
                 let data = if listening.change == Change::Deleted {
-                    Some(json!({"id": id, "deletedAt": fact.at, "isRestricted": fact.at.is_none()}))
+                    Some(gone(id, &fact, fact.at.is_none()))
                 } else {
                     carrier.data(listening, record.clone())
                 };
                 let Some(data) = data else {
-                    self.out.notes.push(format!("{} {id} is of another shape and was left out.", listening.trigger.data));
+                    self.out.notes.push(format!(
+                        "{} {id} is of another shape and was left out.",
+                        listening.trigger.data
+                    ));
                     continue;
                 };
                 count += 1;
@@ -279,7 +299,12 @@ impl Reading<'_> {
                     continue;
                 }
                 if self.out.events.len() == self.limit {
-                    self.cursor.part = Some(Part { id, at, count: count - 1, print: self.print });
+                    self.cursor.part = Some(Part {
+                        id,
+                        at,
+                        count: count - 1,
+                        print: self.print,
+                    });
                     return false;
                 }
                 self.out.events.push(Found {
@@ -294,7 +319,12 @@ impl Reading<'_> {
         if self.cursor.part.is_some_and(|part| part.id == id) {
             self.cursor.part = None;
         }
-        self.cursor.put(Row { id, at, given: true, read: true });
+        self.cursor.put(Row {
+            id,
+            at,
+            given: true,
+            read: true,
+        });
         true
     }
 
@@ -363,7 +393,9 @@ impl Reading<'_> {
                     .iter()
                     .filter_map(|row| time(row, "updatedAt"))
                     .any(|at| at < scan.since - 1);
-            if scan.unheeded && (scan.page > MOST_TASK_PAGES || (scan.page == MOST_TASK_PAGES && next.is_some())) {
+            if scan.unheeded
+                && (scan.page > MOST_TASK_PAGES || (scan.page == MOST_TASK_PAGES && next.is_some()))
+            {
                 return Err(unsupported(
                     "Capsule does not heed `since` for tasks here, and there are more than 2,000: use hooks.",
                 ));
@@ -411,7 +443,10 @@ impl Reading<'_> {
                 });
                 continue;
             }
-            let way = Way::Page { low: self.cursor.low, since: first };
+            let way = Way::Page {
+                low: self.cursor.low,
+                since: first,
+            };
             if !self.give(row, at, way) {
                 return false;
             }
@@ -421,19 +456,34 @@ impl Reading<'_> {
 
     /// Where to read on. Where the feed ascends by `updatedAt` there is no offset, so that nothing is skipped; otherwise by page.
     fn onward(&mut self, rows: &[Value], scan: &mut Scan, next: u32) {
-        let times: Vec<Seconds> = rows.iter().filter_map(|row| time(row, "updatedAt")).collect();
+        let times: Vec<Seconds> = rows
+            .iter()
+            .filter_map(|row| time(row, "updatedAt"))
+            .collect();
         let ascending = times.is_sorted();
         if !ascending && self.cursor.ascends {
             // It was another order that looked like this one: begin anew by pages.
             self.cursor.ascends = false;
-            *scan = Scan { since: self.cursor.low - OVERLAP, page: 1, pass: 1, several: true, ..*scan };
+            *scan = Scan {
+                since: self.cursor.low - OVERLAP,
+                page: 1,
+                pass: 1,
+                several: true,
+                ..*scan
+            };
             return;
         }
         if ascending && !self.cursor.ascends && !scan.unheeded && proves_order(rows, &times) {
             self.cursor.ascends = true;
             if scan.page > 1 {
                 // What lies before was read by offset: again without.
-                *scan = Scan { since: self.cursor.low - OVERLAP, page: 1, pass: 1, several: false, ..*scan };
+                *scan = Scan {
+                    since: self.cursor.low - OVERLAP,
+                    page: 1,
+                    pass: 1,
+                    several: false,
+                    ..*scan
+                };
                 return;
             }
         }
@@ -460,7 +510,12 @@ impl Reading<'_> {
 
     /// Whether a scan over offset pages has read all: as many records as Capsule counts, without those deleted meanwhile. Otherwise the next
     /// pass begins.
-    async fn closes(&mut self, subject: Subject, scan: &mut Scan, first: Seconds) -> Result<bool, Error> {
+    async fn closes(
+        &mut self,
+        subject: Subject,
+        scan: &mut Scan,
+        first: Seconds,
+    ) -> Result<bool, Error> {
         let read = self.cursor.rows.iter().filter(|row| row.read).count();
         let again = |scan: &mut Scan| {
             scan.page = 1;
@@ -473,7 +528,10 @@ impl Reading<'_> {
         if subject == Subject::Task {
             count = count.with("status", "open,completed,pending");
         }
-        let count = count.embed(&["meta"]).with("page", "1").with("perPage", "1");
+        let count = count
+            .embed(&["meta"])
+            .with("page", "1")
+            .with("perPage", "1");
         let total = self.send(&count).await?.total();
         let Some(total) = total.filter(|_| read < MOST_ROWS) else {
             if scan.pass >= 2 {
@@ -507,7 +565,9 @@ impl Reading<'_> {
     fn give_up(&mut self) {
         self.out.complete = false;
         self.out.more = true;
-        self.out.notes.push("Capsule changed while it was read: the next poll reads again.".into());
+        self.out
+            .notes
+            .push("Capsule changed while it was read: the next poll reads again.".into());
         self.cursor.scan = None;
         for row in &mut self.cursor.rows {
             row.read = false;
@@ -554,7 +614,11 @@ impl Reading<'_> {
             let mut rows = answer.rows(&call, path)?;
             let next = self.client.following(&call, &answer, scan.page)?;
             if let Some(Value::Array(hidden)) = answer.body.get(restricted.as_str()) {
-                rows.extend(hidden.iter().filter_map(|row| Some(json!({"id": row.get("id")?}))));
+                rows.extend(
+                    hidden
+                        .iter()
+                        .filter_map(|row| Some(json!({"id": row.get("id")?}))),
+                );
             }
             if !began {
                 scan.t0 = self.clock.unwrap_or_else(|| {
@@ -578,7 +642,10 @@ impl Reading<'_> {
                 if at < self.cursor.floor && row.get("deletedAt").is_some() {
                     continue;
                 }
-                let way = Way::Page { low: self.cursor.low, since };
+                let way = Way::Page {
+                    low: self.cursor.low,
+                    since,
+                };
                 if !self.give(row, at, way) {
                     self.cursor.scan = Some(scan);
                     self.out.more = true;
@@ -604,7 +671,11 @@ impl Reading<'_> {
     /// an hour down to the look-back. What is known of the last two hours stays in mind, so that one that a deletion hides from a deep pass
     /// is found by the next.
     async fn entries(&mut self) -> Result<(), Error> {
-        let hours = self.listeners.iter().map(|one| one.whole("lookBackHours", 48)).max();
+        let hours = self
+            .listeners
+            .iter()
+            .map(|one| one.whole("lookBackHours", 48))
+            .max();
         let back = hours.unwrap_or(48) * 3600;
         let since = self.cursor.low - OVERLAP;
         let mut scan = self.cursor.scan.unwrap_or(Scan {
@@ -630,7 +701,9 @@ impl Reading<'_> {
             let mut deep_enough = false;
             for row in &rows {
                 deep_enough |= time(row, "entryAt").is_some_and(|at| at < since - back);
-                let Some(at) = time(row, "createdAt") else { continue };
+                let Some(at) = time(row, "createdAt") else {
+                    continue;
+                };
                 let known = id_of(row).is_none_or(|id| self.cursor.row(id).is_some());
                 all_new &= at >= since && !known;
                 if at < since {
@@ -640,7 +713,10 @@ impl Reading<'_> {
                     self.waits = true;
                     continue;
                 }
-                let way = Way::Page { low: self.cursor.low, since };
+                let way = Way::Page {
+                    low: self.cursor.low,
+                    since,
+                };
                 if !self.give(row, at, way) {
                     self.cursor.scan = Some(scan);
                     self.out.more = true;

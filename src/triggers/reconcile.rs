@@ -80,11 +80,16 @@ pub(super) async fn reconcile(
             None => return Err(error),
         },
     };
-    for listening in listeners.iter().filter(|one| one.mode != DeliveryMode::Poll) {
+    for listening in listeners
+        .iter()
+        .filter(|one| one.mode != DeliveryMode::Poll)
+    {
         let hooks = listening.hooks();
         let reason = match &obstacle {
             _ if hooks.is_empty() => "poll-only",
-            Some((obstacle, served)) if !hooks.iter().all(|event| served.contains(*event)) => obstacle.reason(),
+            Some((obstacle, served)) if !hooks.iter().all(|event| served.contains(*event)) => {
+                obstacle.reason()
+            }
             _ => continue,
         };
         work.report.unserved.push(Unserved {
@@ -99,13 +104,23 @@ pub(super) async fn reconcile(
 fn addresses(request: &ReconcileRequest) -> Result<(), Error> {
     let fits = |url: &str| {
         let uri: Result<http::Uri, _> = url.parse();
-        uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some())
+        uri.is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some()
+        })
     };
     if !fits(&request.target_url) {
-        return Err(invalid("/targetUrl", "format", "an address like https://hooks.example/h/... is expected"));
+        return Err(invalid(
+            "/targetUrl",
+            "format",
+            "an address like https://hooks.example/h/... is expected",
+        ));
     }
     if request.retired_urls.contains(&request.target_url) {
-        return Err(invalid("/retiredUrls", "choice", "the target address is among the retired ones"));
+        return Err(invalid(
+            "/retiredUrls",
+            "choice",
+            "the target address is among the retired ones",
+        ));
     }
     Ok(())
 }
@@ -113,7 +128,10 @@ fn addresses(request: &ReconcileRequest) -> Result<(), Error> {
 /// One hook for each event, with all that its listeners need.
 fn wanted(listeners: &[Listening]) -> Vec<Wanted> {
     let mut all: Vec<Wanted> = Vec::new();
-    for listening in listeners.iter().filter(|one| one.mode != DeliveryMode::Poll) {
+    for listening in listeners
+        .iter()
+        .filter(|one| one.mode != DeliveryMode::Poll)
+    {
         let rank = match listening.change {
             _ if listening.trigger.feed.is_none() => 0,
             Change::Deleted => 1,
@@ -125,14 +143,23 @@ fn wanted(listeners: &[Listening]) -> Vec<Wanted> {
             let embed: BTreeSet<String> = if event.ends_with("/deleted") {
                 BTreeSet::new()
             } else {
-                listening.tokens().tokens.iter().map(|&token| token.to_owned()).collect()
+                listening
+                    .tokens()
+                    .tokens
+                    .iter()
+                    .map(|&token| token.to_owned())
+                    .collect()
             };
             match all.iter_mut().find(|one| one.event == event) {
                 Some(one) => {
                     one.embed.extend(embed);
                     one.rank = one.rank.min(rank);
                 }
-                None => all.push(Wanted { event: event.to_owned(), embed, rank }),
+                None => all.push(Wanted {
+                    event: event.to_owned(),
+                    embed,
+                    rank,
+                }),
             }
         }
     }
@@ -145,7 +172,9 @@ fn wanted(listeners: &[Listening]) -> Vec<Wanted> {
 fn obstacle(error: &Error) -> Option<Obstacle> {
     match error {
         Error::Permanent(P::Forbidden(_)) => Some(Obstacle::Forbidden),
-        Error::Permanent(P::QuotaExhausted(_) | P::NotFound(_) | P::Unsupported(_)) => Some(Obstacle::Impossible),
+        Error::Permanent(P::QuotaExhausted(_) | P::NotFound(_) | P::Unsupported(_)) => {
+            Some(Obstacle::Impossible)
+        }
         _ => None,
     }
 }
@@ -171,7 +200,11 @@ impl Work<'_> {
                     id: row.get("id")?.as_u64()?,
                     event: text("event")?.to_owned(),
                     url: text("targetUrl")?.to_owned(),
-                    embed: embed.map(str::trim).filter(|token| !token.is_empty()).map(ToOwned::to_owned).collect(),
+                    embed: embed
+                        .map(str::trim)
+                        .filter(|token| !token.is_empty())
+                        .map(ToOwned::to_owned)
+                        .collect(),
                 })
             })
             .filter(|hook| {
@@ -194,7 +227,11 @@ impl Work<'_> {
         let mut kept = Vec::new();
         // Of several alike the lowest id stays: two that reconcile at once come to the same.
         for one in wanted {
-            let fits = |hook: &Ours| hook.url == self.request.target_url && hook.event == one.event && hook.embed == one.embed;
+            let fits = |hook: &Ours| {
+                hook.url == self.request.target_url
+                    && hook.event == one.event
+                    && hook.embed == one.embed
+            };
             if let Some(at) = surplus.iter().position(fits) {
                 let hook = surplus.remove(at);
                 served.insert(one.event.clone());
@@ -282,7 +319,11 @@ impl Work<'_> {
                 Error::Permanent(P::InvalidInput(faults)) => {
                     // Capsule's word on the address is the caller's to mend; anything else is the limit of 20.
                     let of_address = faults.iter().any(|fault| fault.pointer == "/targetUrl");
-                    return if of_address { Err(error) } else { Ok(Err(Obstacle::Full)) };
+                    return if of_address {
+                        Err(error)
+                    } else {
+                        Ok(Err(Obstacle::Full))
+                    };
                 }
                 Error::Permanent(P::OutcomeUnknown(_)) if !looked => {
                     looked = true;

@@ -94,9 +94,7 @@ pub(super) const WEEK: Seconds = 7 * 86_400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// In a delivery. `named`: the delivery says the very change, so that it need not be looked for.
-    Hook {
-        named: bool,
-    },
+    Hook { named: bool },
     /// On a page: what was told before the low mark, less the overlap, was given already.
     Page { low: Seconds, since: Seconds },
 }
@@ -165,7 +163,8 @@ pub(super) fn fact(subject: Subject, change: Change, record: &Value, way: Way) -
         (Subject::Project, Change::Closed) => closed_project(record, way),
         (Subject::Task, Change::Completed) => {
             let completed = time(record, "completedAt")?;
-            let told = text(record, "status").is_some_and(|status| status.eq_ignore_ascii_case("completed"));
+            let told = text(record, "status")
+                .is_some_and(|status| status.eq_ignore_ascii_case("completed"));
             let near = match way {
                 Way::Hook { .. } => true,
                 Way::Page { low, .. } => completed >= low - WEEK,
@@ -222,7 +221,11 @@ pub(super) fn deletion(record: &Value, from_feed: bool) -> Fact {
     let at = text(record, "deletedAt").map(ToOwned::to_owned);
     let restricted = from_feed && at.is_none();
     Fact {
-        version: if restricted { "restricted".into() } else { String::new() },
+        version: if restricted {
+            "restricted".into()
+        } else {
+            String::new()
+        },
         at,
     }
 }

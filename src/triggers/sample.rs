@@ -1,7 +1,7 @@
 //! Examples: real records of the account as events, newest first, for building a mapping.
 
-use super::event::{Carrier, Found, id_of, shaped};
 use super::digest::short;
+use super::event::{Carrier, Found, gone, id_of, shaped};
 use super::filter::{Places, Verdict, judge};
 use super::listening::Listening;
 use super::rule::{Change, Fact, Subject, Way, deletion, fact, is_about, time};
@@ -35,18 +35,29 @@ pub(super) async fn sample(
         let Some(record) = id_of(&row) else { continue };
         let told = match (listening.change, listening.subject) {
             (_, Subject::User) => Some((
-                Fact { version: short(row.to_string().as_bytes()), at: None },
+                Fact {
+                    version: short(row.to_string().as_bytes()),
+                    at: None,
+                },
                 shaped(listening, row),
             )),
             (Change::Deleted, _) => {
                 let fact = deletion(&row, true);
-                let data = json!({"id": record, "deletedAt": fact.at, "isRestricted": fact.at.is_none()});
+                let data = gone(record, &fact, fact.at.is_none());
                 Some((fact, Some(data)))
             }
             _ if !is_about(listening.subject, &row)
-                || judge(listening, &row, &places) != Verdict::Wanted => None,
-            _ => fact(listening.subject, listening.change, &row, Way::Hook { named: true })
-                .map(|fact| (fact, carrier.data(listening, row))),
+                || judge(listening, &row, &places) != Verdict::Wanted =>
+            {
+                None
+            }
+            _ => fact(
+                listening.subject,
+                listening.change,
+                &row,
+                Way::Hook { named: true },
+            )
+            .map(|fact| (fact, carrier.data(listening, row))),
         };
         if let Some((fact, Some(data))) = told {
             found.push(Found {
@@ -81,7 +92,8 @@ async fn rows(client: &Client, listening: &Listening) -> Result<Vec<Value>, Erro
             let answer = client.send(&Call::get(&["users", "current"])).await?;
             let date = answer.headers.get(&headers::DATE);
             let now = date.and_then(|date| http_date(date.to_str().ok()?));
-            Call::get(&[path, "deleted"]).with("since", written(now.unwrap_or_default() - NINETY_DAYS))
+            Call::get(&[path, "deleted"])
+                .with("since", written(now.unwrap_or_default() - NINETY_DAYS))
         }
         (subject, change) => {
             let mut conditions = Vec::new();
