@@ -10,7 +10,9 @@ mod memory;
 use capsule_crm::bindings::capsule::crm::types as crm;
 use capsule_crm::contract;
 use contract::abi::{Arguments, lift};
-use contract::{Hints, Json, OPERATIONS, Operation, Reading, Record, Shape, check, schema};
+use contract::{
+    EVENT_FUNCTIONS, Hints, Json, OPERATIONS, Operation, Reading, Record, Shape, check, schema,
+};
 use corpus::{any_json, faults, fitting, lean, nearly_fitting, run, validator};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -595,6 +597,7 @@ fn invoke(id: &str, input: &str) -> Result<String, String> {
 fn typed_arguments_and_results_lie_as_the_canonical_abi_has_them() {
     let all: Vec<_> = OPERATIONS
         .iter()
+        .chain(EVENT_FUNCTIONS)
         .map(|operation| (operation.id, &operation.input, operation.output.as_ref()))
         .collect();
     let error = &<capsule_crm::bindings::integration::connector::types::Error as Json>::SHAPE;
@@ -604,7 +607,7 @@ fn typed_arguments_and_results_lie_as_the_canonical_abi_has_them() {
 
 #[test]
 fn typed_arguments_come_to_the_json_that_they_are() {
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.iter().chain(EVENT_FUNCTIONS) {
         run(30, &input(operation), |mut value| {
             assert!(check(&operation.input, &mut value, Reading::Input).is_empty());
             for flat in [false, true] {

@@ -4,9 +4,7 @@ use crate::Paths;
 use crate::docs::Tags;
 use crate::names::{pascal, snake, title, type_name};
 use crate::verbs::Effect;
-use crate::wit::{
-    Case, Contract, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds,
-};
+use crate::wit::{Case, Contract, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds};
 use std::fmt::Write;
 
 /// Model code, shapes, defaults and the table of operations.
@@ -23,13 +21,11 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
         "/// Every operation, sorted by id.\npub static OPERATIONS",
         &contract.operations,
     );
-    if !contract.event_functions.is_empty() {
-        emitter.table(
-            &mut out,
-            "/// The functions of events: exported, and no operations.\npub static EVENT_FUNCTIONS",
-            &contract.event_functions,
-        );
-    }
+    emitter.table(
+        &mut out,
+        "/// The functions of events: exported, and no operations.\npub static EVENT_FUNCTIONS",
+        &contract.event_functions,
+    );
     crate::emit_triggers::table(&emitter, &mut out);
     out
 }

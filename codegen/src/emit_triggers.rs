@@ -27,10 +27,8 @@ pub(crate) fn table(emitter: &Emitter<'_>, out: &mut String) {
             emitter.expression(&trigger.output),
         );
     }
-    if !rows.is_empty() {
-        let _ = writeln!(
-            out,
-            "/// Every trigger, sorted by id.\npub static TRIGGERS: &[Trigger] = &[\n{rows}];"
-        );
-    }
+    let _ = writeln!(
+        out,
+        "/// Every trigger, sorted by id.\npub static TRIGGERS: &[Trigger] = &[\n{rows}];"
+    );
 }

@@ -28,7 +28,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 }
 
-pub use generated::{OPERATIONS, TRIGGERS};
+pub use generated::{EVENT_FUNCTIONS, OPERATIONS, TRIGGERS};
 
 /// The operation of that id, or of that other name.
 #[must_use]
