@@ -24,7 +24,7 @@ pub(super) fn short(text: &[u8]) -> String {
     }
     message.extend((text.len() as u64 * 8).to_be_bytes());
     let mut state = START;
-    for block in message.chunks_exact(64) {
+    for block in message.as_chunks::<64>().0 {
         compress(&mut state, block);
     }
     state
@@ -34,14 +34,10 @@ pub(super) fn short(text: &[u8]) -> String {
         .collect()
 }
 
-fn compress(state: &mut [u32; 8], block: &[u8]) {
+fn compress(state: &mut [u32; 8], block: &[u8; 64]) {
     let mut words = Vec::with_capacity(64);
-    for bytes in block.chunks_exact(4) {
-        words.push(
-            bytes
-                .iter()
-                .fold(0u32, |word, byte| word << 8 | u32::from(*byte)),
-        );
+    for bytes in block.as_chunks::<4>().0 {
+        words.push(u32::from_be_bytes(*bytes));
     }
     for at in 16..64 {
         let back = |by: usize| words.get(at - by).copied().unwrap_or_default();

@@ -137,7 +137,9 @@ pub(crate) fn is(wanted: &Value, nested: Option<&Value>) -> bool {
 fn holds(definition: &str, value: &Value, row: &Value) -> bool {
     let nested = row.get("definition").unwrap_or(&Value::Null);
     let id = nested.get("id").unwrap_or(nested);
-    let of_it = id.to_string() == definition
+    let of_it = definition
+        .parse::<u64>()
+        .is_ok_and(|wanted| id.as_u64() == Some(wanted))
         || nested
             .get("name")
             .and_then(Value::as_str)

@@ -258,7 +258,7 @@ fn by_id(from: u64, count: u64) -> Value {
         person(
             id,
             "2026-02-03T09:05:00Z",
-            if id % 2 == 0 {
+            if id.is_multiple_of(2) {
                 "2026-02-03T09:06:00Z"
             } else {
                 "2026-02-03T09:05:00Z"
