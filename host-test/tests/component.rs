@@ -64,6 +64,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 }
 
 const IMPORTS: &[&str] = &[
+    "capsule:crm/event-types@0.1.0",
     "capsule:crm/types@0.1.0",
     "integration:connector/types@0.1.0",
     "wasi:cli/environment",
@@ -87,6 +88,7 @@ fn the_full_component_imports_only_what_it_uses() {
     let (imports, exports) = face(&full());
     assert_eq!(imports, set(IMPORTS));
     let typed = [
+        "capsule:crm/events@0.1.0",
         "capsule:crm/organisations@0.1.0",
         "capsule:crm/parties@0.1.0",
         "capsule:crm/people@0.1.0",
