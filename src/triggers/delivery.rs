@@ -5,7 +5,8 @@ use super::event::{Carrier, Found, gone, id_of, shaped};
 use super::filter::{Places, Verdict, judge};
 use super::listening::Listening;
 use super::rule::{Change, Fact, Subject, Way, deletion, fact, is_about};
-use crate::api::{Call, Client, is_not_found};
+use crate::actions::by_id;
+use crate::api::Client;
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::TRIGGERS;
 use crate::model::Embeds;
@@ -21,8 +22,6 @@ const MOST_ITEMS: usize = 10_000;
 const MOST_DATA: usize = 8 << 20;
 /// Most records that are read again for one delivery; more are read by one poll.
 const MOST_READ: usize = 30;
-/// Most ids of one request (API reference 2.8).
-const IDS_AT_ONCE: usize = 10;
 
 /// What a delivery gave.
 #[derive(Debug, Default)]
@@ -325,31 +324,13 @@ async fn reread(
         return Ok(again);
     }
     // Users are not read several at a time (API reference 3.14).
-    let at_once = if path == "users" { 1 } else { IDS_AT_ONCE };
-    let mut batches: Vec<&[u64]> = again.ids.chunks(at_once).rev().collect();
-    while let Some(ids) = batches.pop() {
-        let list: Vec<String> = ids.iter().map(u64::to_string).collect();
-        let call = Call::get(&[path, &list.join(",")]).embed(&embeds.tokens);
-        match client.send(&call).await {
-            Ok(mut answer) => {
-                let rows = if ids.len() == 1 {
-                    vec![answer.take(&call, key)?]
-                } else {
-                    answer.rows(&call, path)?
-                };
-                again
-                    .found
-                    .extend(rows.into_iter().filter_map(|row| Some((id_of(&row)?, row))));
-            }
-            // One of them is unknown (API reference 2.8): halve until it stands alone.
-            Err(error) if is_not_found(&error) => {
-                if ids.len() > 1 {
-                    let (first, second) = ids.split_at(ids.len() / 2);
-                    batches.extend([second, first]);
-                }
-            }
-            Err(error) => return Err(error),
-        }
+    let at_once = if path == "users" { 1 } else { MOST_READ };
+    for ids in again.ids.chunks(at_once) {
+        let read = by_id(client, path, key, ids, &embeds.tokens).await?;
+        let rows = read.rows.into_iter();
+        again
+            .found
+            .extend(rows.filter_map(|row| Some((id_of(&row)?, row))));
     }
     Ok(again)
 }

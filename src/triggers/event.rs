@@ -4,9 +4,9 @@ use super::listening::Listening;
 use super::rule::Fact;
 use crate::actions::read::Speller;
 use crate::api::Client;
-use crate::bindings::capsule::crm::event_types::{Happening, TaskState};
+use crate::bindings::capsule::crm::event_types::Happening;
 use crate::bindings::capsule::crm::types::{
-    DeletedRecord, Entry, NestedUser, Opportunity, Party, Project,
+    DeletedRecord, Entry, NestedUser, Opportunity, Party, Project, Task,
 };
 use crate::bindings::exports::integration::connector::triggers::Event;
 use crate::bindings::integration::connector::types::Error;
@@ -120,7 +120,7 @@ pub(super) fn shaped(listening: &Listening, mut record: Value) -> Option<Value> 
         "party" => pure::<Party>(record),
         "opportunity" => pure::<Opportunity>(record),
         "project" => pure::<Project>(record),
-        "task" => pure::<TaskState>(record),
+        "task" => pure::<Task>(record),
         "entry" => pure::<Entry>(record),
         "user" => pure::<NestedUser>(record),
         "deleted" => pure::<DeletedRecord>(record),

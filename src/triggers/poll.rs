@@ -406,6 +406,12 @@ impl Reading<'_> {
                 return Ok(());
             }
             let Some(next) = next else {
+                if !scan.several && scan.page > 1 && scan.pass == 1 {
+                    // A second that fills pages is read twice, the last one too.
+                    scan.page = 1;
+                    scan.pass = 2;
+                    continue;
+                }
                 if !scan.several || self.closes(subject, &mut scan, first).await? {
                     self.close(scan.t0);
                     return Ok(());

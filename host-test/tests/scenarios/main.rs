@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod settings;
+mod triggers;
 
 use std::path::PathBuf;
 use std::sync::Arc;

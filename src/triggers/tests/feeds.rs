@@ -252,6 +252,64 @@ fn pages_that_ascend_are_read_on_from_the_last_change_without_an_offset() {
     );
 }
 
+/// Records of one second, all created and changed in it.
+fn of_a_second(ids: std::ops::Range<u64>, second: &str) -> Value {
+    let rows: Vec<Value> = ids.map(|id| person(id, second, second)).collect();
+    json!({ "parties": rows })
+}
+
+const FULL: &str = "2026-02-03T09:01:49Z";
+
+/// A page of the second that fills pages.
+fn full_second(script: Script, page_number: u32, ids: std::ops::Range<u64>, more: bool) -> Script {
+    let target =
+        format!("/api/v2/parties?since=2026-02-03T09%3A01%3A48Z&page={page_number}&perPage=100");
+    page(script, &target, of_a_second(ids, FULL), more)
+}
+
+#[test]
+fn a_second_that_fills_pages_is_read_twice_and_what_slipped_by_is_found() {
+    let script = page(Script::new(), FIRST, ascending(10), true);
+    // Page 2 begins one row late: a record of page 1 was changed while it was read.
+    let script = full_second(script, 1, 50_000..50_100, true);
+    let script = full_second(script, 2, 50_101..50_150, false);
+    let script = full_second(script, 1, 50_001..50_101, true);
+    let script = full_second(script, 2, 50_101..50_150, false);
+    let batch = run(script, &on(&["person.created"]), since(START), 1000).unwrap();
+    assert_eq!(
+        (batch.events.len(), batch.requests, batch.complete),
+        (250, 5, true)
+    );
+    assert!(ids(&batch.events).contains(&format!("person.created:50100:{FULL}").as_str()));
+}
+
+#[test]
+fn after_the_second_reading_of_a_full_second_the_feed_goes_on_without_an_offset() {
+    let script = page(Script::new(), FIRST, ascending(10), true);
+    let mut tail = of_a_second(50_100..50_199, FULL);
+    tail["parties"].as_array_mut().unwrap().push(person(
+        60_000,
+        "2026-02-03T09:02:30Z",
+        "2026-02-03T09:02:30Z",
+    ));
+    let second = "/api/v2/parties?since=2026-02-03T09%3A01%3A48Z&page=2&perPage=100";
+    let script = full_second(script, 1, 50_000..50_100, true);
+    let script = page(script, second, tail.clone(), true);
+    let script = full_second(script, 1, 50_000..50_100, true);
+    let script = page(script, second, tail, true);
+    let script = page(
+        script,
+        "/api/v2/parties?since=2026-02-03T09%3A02%3A29Z&page=1&perPage=100",
+        json!({"parties": []}),
+        false,
+    );
+    let batch = run(script, &on(&["person.created"]), since(START), 1000).unwrap();
+    assert_eq!(
+        (batch.events.len(), batch.requests, batch.complete),
+        (300, 6, true)
+    );
+}
+
 /// Pages by id, newest first: an order that is no order of changes.
 fn by_id(from: u64, count: u64) -> Value {
     let row = |id: u64| {
