@@ -263,3 +263,33 @@ fn a_world_or_a_folder_that_is_not_there_is_told() {
     let error = generate("no/such/folder".as_ref(), "connector", &paths()).unwrap_err();
     assert!(format!("{error:#}").contains("no/such/folder"), "{error:#}");
 }
+
+#[test]
+fn functions_of_events_are_exported_and_are_no_operations() {
+    let text = TEXT.replace(
+        "world connector {",
+        "/// Events of the shop.
+            /// @events
+            interface events {
+                use types.{error, article};
+                /// Frobnicate.
+                frobnicate: func(input: article) -> result<article, error>;
+            }
+            world connector {
+                export events;",
+    );
+    let generated = generated(&text);
+    let (operations, events) = generated
+        .contract
+        .split_once("pub static EVENT_FUNCTIONS")
+        .unwrap();
+    assert!(!operations.contains("id: \"events.frobnicate\""));
+    assert!(events.contains("id: \"events.frobnicate\""));
+    assert!(
+        generated.exports.contains(
+            "fn events_frobnicate(p0: u64) -> u32 { typed(&c::EVENT_FUNCTIONS[0], &[u64::from(p0)]) }"
+        ),
+        "{}",
+        generated.exports
+    );
+}

@@ -859,3 +859,150 @@ fn text_that_is_no_wit_is_an_error_of_the_parser() {
         assert!(error.downcast_ref::<Refusal>().is_none(), "{error:?}");
     }
 }
+
+// ---- triggers ----
+
+/// A world whose events wait for one trigger, with the given tags.
+fn trigger(tags: &str) -> String {
+    let tags: String = tags.lines().map(|tag| format!("/// {tag}\n")).collect();
+    format!(
+        "package test:test@0.1.0;
+        /// Events.
+        /// @events
+        interface events {{
+            /// E.
+            variant error {{
+                /// G.
+                gone
+            }}
+            /// What is wanted.
+            record options {{
+                /// For whom.
+                owner: option<string>,
+            }}
+            /// A thing.
+            record thing {{
+                /// Its id.
+                id: u64,
+            }}
+            /// What one can wait for.
+            /// @triggers
+            variant trigger {{
+                /// A thing is made.
+                {tags}thing-made(options),
+            }}
+            /// What an event carries.
+            /// @data
+            variant data {{
+                /// A thing.
+                thing(thing),
+                /// Nothing.
+                nothing,
+            }}
+            /// What to poll for.
+            record wanted {{
+                /// Who waits.
+                listeners: list<trigger>,
+            }}
+            /// What was found.
+            record found {{
+                /// It.
+                events: list<data>,
+            }}
+            /// Frobnicate: no verb that operations have.
+            frobnicate: func(input: wanted) -> result<found, error>;
+        }}
+        world connector {{ export events; }}"
+    )
+}
+
+const TRIGGER: &str = "@trigger thing.made\n@group Things\n@feed things\n@gives thing";
+
+#[test]
+fn functions_of_events_need_no_verb() {
+    assert_passes(&trigger(TRIGGER));
+    let plain = trigger(TRIGGER).replace("/// @events\n", "");
+    assert!(matches!(refusal(&plain), Refusal::Verb { .. }));
+}
+
+#[test]
+fn a_trigger_says_its_id_its_group_and_what_it_gives() {
+    for tag in ["@trigger thing.made", "@group Things", "@gives thing"] {
+        let refused = refusal(&trigger(&TRIGGER.replace(tag, "@scope read")));
+        assert_names(&refused, "trigger.thing-made");
+        let name = tag.split(' ').next().unwrap();
+        assert!(
+            refused.to_string().contains(&format!("`{name}`")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_trigger_is_fired_by_a_hook_or_by_a_feed() {
+    let refused = refusal(&trigger(&TRIGGER.replace("@feed things", "@scope read")));
+    assert!(matches!(refused, Refusal::Trigger { .. }));
+    assert!(
+        refused.to_string().contains("`@hook` or `@feed`"),
+        "{refused}"
+    );
+    assert_passes(&trigger(
+        &TRIGGER.replace("@feed things", "@hook thing/made"),
+    ));
+}
+
+#[test]
+fn the_administrator_of_a_trigger_is_that_of_its_hooks() {
+    let alone = format!("{TRIGGER}\n@administrator");
+    assert!(matches!(refusal(&trigger(&alone)), Refusal::Trigger { .. }));
+    assert_passes(&trigger(&format!("{alone}\n@hook thing/made")));
+}
+
+#[test]
+fn what_a_trigger_gives_is_a_case_with_a_payload() {
+    for gives in ["nothing", "elsewhere"] {
+        let tags = TRIGGER.replace("@gives thing", &format!("@gives {gives}"));
+        let refused = refusal(&trigger(&tags));
+        assert!(
+            refused.to_string().contains(&format!("`@gives {gives}`")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_trigger_has_a_payload_of_options() {
+    let text = trigger(TRIGGER).replace("thing-made(options)", "thing-made");
+    assert!(matches!(refusal(&text), Refusal::Trigger { .. }));
+}
+
+#[test]
+fn tags_of_a_trigger_stand_on_a_trigger() {
+    let text = trigger(TRIGGER).replace("/// Nothing.", "/// Nothing.\n/// @feed things");
+    assert_names(&refusal(&text), "data.nothing");
+    let text = trigger(TRIGGER).replace("/// @triggers\n", "");
+    assert_names(&refusal(&text), "trigger.thing-made");
+}
+
+#[test]
+fn one_variant_holds_the_triggers_and_one_the_data() {
+    let text = trigger(TRIGGER).replace("/// @data", "/// @data\n/// @triggers");
+    assert!(matches!(refusal(&text), Refusal::Misplaced { .. }));
+}
+
+#[test]
+fn an_id_of_a_trigger_stands_for_it_alone() {
+    let text = trigger(TRIGGER).replace(
+        "thing-made(options),",
+        "thing-made(options),
+        /// It is made again.
+        /// @trigger thing.made
+        /// @group Things
+        /// @feed things
+        /// @gives thing
+        thing-made-again(options),",
+    );
+    assert!(matches!(refusal(&text), Refusal::Twice { .. }));
+    let alias = format!("{TRIGGER}\n@alias thing.made");
+    assert!(matches!(refusal(&trigger(&alias)), Refusal::Twice { .. }));
+}

@@ -49,6 +49,8 @@ pub(super) struct Scan {
     pub(super) news: bool,
     /// Of tasks: Capsule does not heed `since`.
     pub(super) unheeded: bool,
+    /// Records of this scan did not fit into the cursor, so that counting them says nothing.
+    pub(super) overflowed: bool,
 }
 
 /// Where the limit stopped within a record.
@@ -112,6 +114,9 @@ impl Cursor {
             let mut ages: Vec<Seconds> = self.rows.iter().map(|row| row.at).collect();
             ages.sort_unstable();
             let bound = ages.get(surplus - 1).copied().unwrap_or_default();
+            if let Some(scan) = &mut self.scan {
+                scan.overflowed = true;
+            }
             let mut left = surplus;
             self.rows.retain(|row| {
                 let goes = row.at <= bound && left > 0;
@@ -138,7 +143,10 @@ impl Cursor {
             put(&mut out, u64::from(scan.pass));
             put(
                 &mut out,
-                u64::from(scan.several) | u64::from(scan.news) << 1 | u64::from(scan.unheeded) << 2,
+                u64::from(scan.several)
+                    | u64::from(scan.news) << 1
+                    | u64::from(scan.unheeded) << 2
+                    | u64::from(scan.overflowed) << 3,
             );
         }
         if let Some(part) = self.part {
@@ -211,10 +219,11 @@ impl Cursor {
                 pass: small(rest).filter(|pass| (1..=3).contains(pass))?,
                 ..Scan::default()
             };
-            let flags = take(rest).filter(|flags| *flags < 8)?;
+            let flags = take(rest).filter(|flags| *flags < 16)?;
             scan.several = flags & 1 != 0;
             scan.news = flags & 2 != 0;
             scan.unheeded = flags & 4 != 0;
+            scan.overflowed = flags & 8 != 0;
             cursor.scan = Some(scan);
         }
         if flags & 4 != 0 {

@@ -539,7 +539,7 @@ impl Reading<'_> {
             .with("page", "1")
             .with("perPage", "1");
         let total = self.send(&count).await?.total();
-        let Some(total) = total.filter(|_| read < MOST_ROWS) else {
+        let Some(total) = total.filter(|_| read < MOST_ROWS && !scan.overflowed) else {
             if scan.pass >= 2 {
                 self.out.complete = false;
                 self.out.notes.push("Too many records changed at once to tell whether all were read: two passes were made.".into());

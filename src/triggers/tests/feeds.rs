@@ -615,6 +615,69 @@ fn an_opportunity_that_is_won_and_one_that_moved_are_found_by_the_time_of_the_mo
     );
 }
 
+/// More changed records than a cursor remembers, newest id first, a hundred a page.
+struct Crowd {
+    /// Ids far apart take more of the cursor.
+    step: u64,
+}
+
+impl crate::api::Transport for Crowd {
+    fn send(&self, request: http::Request<Vec<u8>>) -> crate::api::Sending<'_> {
+        const COUNT: u64 = 9000;
+        let query = request.uri().query().unwrap_or_default();
+        let page = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("page=")?.parse::<u64>().ok());
+        let last = COUNT - 100 * (page.unwrap_or(1) - 1);
+        let rows = by_id(last, 100);
+        let mut rows = if query.contains("embed=meta") || request.uri().path().ends_with("deleted")
+        {
+            json!({"parties": [], "meta": {"totalCount": COUNT}})
+        } else {
+            rows
+        };
+        for row in rows["parties"].as_array_mut().unwrap() {
+            row["id"] = json!(row["id"].as_u64().unwrap() * self.step);
+        }
+        let mut reply = http::Response::builder().header("date", NOW);
+        if last > 100 {
+            reply = reply.header("x-pagination-has-more", "true");
+        }
+        let reply = reply.body(rows.to_string().into_bytes()).unwrap();
+        Box::pin(async move { Ok(reply) })
+    }
+
+    fn elapsed(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+}
+
+#[test]
+fn more_records_than_a_cursor_remembers_are_all_given_and_the_scan_ends() {
+    for step in [1, 900_001] {
+        let settings = crate::api::Settings {
+            access_token: Some("t".into()),
+            ..crate::api::Settings::default()
+        };
+        let client = Client::new(Crowd { step }, settings);
+        let listeners = on(&["person.created"]);
+        let mut given = std::collections::BTreeSet::new();
+        let mut start = since(START);
+        for polls in 1.. {
+            assert!(polls <= 30, "no end");
+            let batch = block_on(poll(&client, &listeners, &start, 1000)).unwrap();
+            given.extend(batch.events.into_iter().map(|event| event.record_id));
+            assert!(batch.next.len() < 64 * 1024);
+            start = Position::At(batch.next);
+            if !batch.more {
+                assert!(!batch.complete, "nobody can tell whether all was read");
+                break;
+            }
+        }
+        assert_eq!(given.len(), 9000);
+    }
+}
+
 #[test]
 fn what_can_not_be_polled_or_not_together_is_refused() {
     for (all, word) in [

@@ -277,23 +277,52 @@ fn of_two_alike_the_lowest_id_is_kept() {
     );
 }
 
+/// Why each of two listeners got no hook.
+fn unserved(script: Script) -> Vec<(String, bool)> {
+    let report = run(script, on(&["person.created", "user.created"]))
+        .0
+        .unwrap();
+    let told = report.unserved.into_iter();
+    told.map(|one| (one.reason, one.pollable)).collect()
+}
+
+fn both(reason: &str) -> Vec<(String, bool)> {
+    vec![(reason.into(), true), (reason.into(), false)]
+}
+
 #[test]
 fn a_creator_who_is_no_administrator_any_more_is_reported_and_the_listeners_poll() {
-    let script = list(Script::new(), &[]).on("POST", "/api/v2/resthooks", 403, Value::Null);
+    let refused = list(Script::new(), &[]).on("POST", "/api/v2/resthooks", 403, Value::Null);
     for script in [
         Script::new().on("GET", "/api/v2/resthooks", 403, Value::Null),
-        script,
+        refused,
     ] {
-        let report = run(script, on(&["person.created", "user.created"]))
-            .0
-            .unwrap();
-        let told: Vec<(&str, bool)> = report
-            .unserved
-            .iter()
-            .map(|one| (one.reason.as_str(), one.pollable))
-            .collect();
-        assert_eq!(told, [("administrator", true), ("administrator", false)]);
+        let user = json!({"user": {"id": 31, "username": "rkaya"}});
+        let script = script.on("GET", "/api/v2/users/current", 200, user);
+        assert_eq!(unserved(script), both("administrator"));
     }
+}
+
+#[test]
+fn an_administrator_whose_token_was_pasted_is_told_from_one_who_lost_the_role() {
+    for (role, reason) in [("ADMINISTRATOR", "token-kind"), ("User", "administrator")] {
+        let script = Script::new()
+            .on("GET", "/api/v2/resthooks", 403, Value::Null)
+            .on(
+                "GET",
+                "/api/v2/users/current",
+                200,
+                json!({"user": {"id": 31, "role": role}}),
+            );
+        assert_eq!(unserved(script), both(reason));
+    }
+}
+
+#[test]
+fn a_scope_that_is_too_small_is_the_tokens_and_nothing_more_is_asked() {
+    let refused = json!({"message": "Requires additional scope"});
+    let script = list(Script::new(), &[]).on("POST", "/api/v2/resthooks", 403, refused);
+    assert_eq!(unserved(script), both("token-kind"));
 }
 
 #[test]

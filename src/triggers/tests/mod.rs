@@ -4,6 +4,8 @@ mod alike;
 mod deliveries;
 mod feeds;
 mod hooks;
+mod hostile;
+mod samples;
 
 use super::*;
 use crate::api::script::{Script, block_on};
