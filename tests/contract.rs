@@ -28,14 +28,24 @@ macro_rules! models {
 
 /// From JSON to the model and back, for every record that an operation takes or gives.
 const MODELS: &[(&str, RoundTrip)] = models! {
-    ActivityTypePage AnyRecordPage BoardPage CategoryPage CountryPage CurrencyPage DeletedPage Deletion EntryPage FilterParties
-    FindParties GetParties GetParty GoalPage ListDeletedRecords ListOfBoards ListOfEntries ListOfLostReasons ListOfMilestones
-    ListOfOpportunities ListOfPeople ListOfPipelines ListOfProjects ListOfSavedFilters ListOfSettings ListOfStages ListOfTeams
-    ListOfUsers ListParties LostReasonPage MilestonePage NewOrganisation NewPerson OpportunityPage OrganisationUpdate
-    OrganisationUpsert PartiesById Party PartyPage PersonUpdate PersonUpsert PipelinePage ProjectPage ReadCurrentUser RunFilter
-    SavedFilterPage SearchParties Site StagePage TeamPage TitlePage UpsertedParty User UserPage
-    CompleteTask Entry EntryUpdate GetEntry GetTasks ListTags ListTasks ListTimeline NewNote NewTag NewTask TagDefinition TagPage
-    TagUpdate Tagged TagsOnRecord Task TaskPage TaskUpdate TasksById WhichTag WhichTask
+    ActivityType ActivityTypePage ActivityTypeUpdate AnyRecord AnyRecordPage ApiAnswer ApiCall Board BoardPage BoardUpdate
+    Category CategoryPage CategoryUpdate CompleteTask ContactOutcome CountryPage CurrencyPage DeletedPage Deletion
+    DownloadedFile Entry EntryPage EntryUpdate FieldDefinition FieldDefinitionPage FieldDefinitionUpdate FieldsOnRecord
+    FilesForEntry FilterOpportunities FilterParties FilterProjects FindParties GetEntry GetFieldDefinition GetOpportunities
+    GetOpportunity GetParties GetParty GetProject GetProjects GetTasks GetTrack GoalPage ListDeletedRecords ListOfBoards
+    ListOfEntries ListOfFieldDefinitions ListOfLostReasons ListOfMilestones ListOfOpportunities ListOfParties ListOfPeople
+    ListOfPipelines ListOfProjects ListOfSavedFilters ListOfSettings ListOfStages ListOfTeams ListOfTrackDefinitions ListOfUsers
+    ListOpportunities ListParties ListProjects ListTags ListTasks ListTimeline ListTracks LoseOpportunity LostReason
+    LostReasonPage LostReasonUpdate Milestone MilestonePage MilestoneUpdate MoveOpportunity MoveProject NewActivityType NewBoard
+    NewCategory NewFieldDefinition NewFile NewHook NewLostReason NewMilestone NewNote NewOpportunity NewOrganisation NewPerson
+    NewPipeline NewProject NewStage NewTag NewTask NewTitle NewTrack NewTrackDefinition OpportunitiesById Opportunity
+    OpportunityContact OpportunityPage OpportunityUpdate OpportunityUpsert OrganisationUpdate OrganisationUpsert PartiesById
+    Party PartyPage PersonUpdate PersonUpsert Pipeline PipelinePage PipelineUpdate Project ProjectContact ProjectPage
+    ProjectUpdate ProjectUpsert ProjectsById ReadCurrentUser ReopenOpportunity RestHook RestHookPage RunFilter SavedFilterPage
+    SearchOpportunities SearchParties SearchProjects Site Stage StagePage StageUpdate TagDefinition TagPage TagUpdate Tagged
+    TagsOnRecord Task TaskPage TaskUpdate TasksById TeamPage Title TitlePage TotalValue Track TrackDefinition
+    TrackDefinitionPage TrackDefinitionUpdate TrackPage TrackUpdate UploadedFile UpsertedOpportunity UpsertedParty
+    UpsertedProject User UserPage UserUpdate ValueOpportunities WhichFieldDefinition WhichTag WhichTask
 };
 
 fn record(shape: &Shape) -> &'static Record {
@@ -56,7 +66,10 @@ fn takes_scalars(operation: &Operation) -> bool {
 }
 
 fn model(shape: &Shape) -> RoundTrip {
-    let name = record(shape).name;
+    let name = match shape {
+        Shape::Variant(variant) => variant.name,
+        other => record(other).name,
+    };
     MODELS
         .iter()
         .find(|(known, _)| *known == name)
@@ -692,7 +705,12 @@ fn texts(shape: &Shape, seen: &mut Vec<&'static str>, found: &mut impl FnMut(&st
         new
     };
     match *shape {
-        Shape::Boolean | Shape::Integer { .. } | Shape::Number | Shape::Text | Shape::Bytes => {}
+        Shape::Boolean
+        | Shape::Integer { .. }
+        | Shape::Number
+        | Shape::Text
+        | Shape::Json
+        | Shape::Bytes => {}
         Shape::List(inner) | Shape::Option(inner) | Shape::Change(inner) => {
             texts(inner, seen, found)
         }

@@ -85,7 +85,7 @@ impl Emitter<'_> {
         match shape {
             Shape::Boolean => "bool".into(),
             Shape::Number => "f64".into(),
-            Shape::Text => "String".into(),
+            Shape::Text | Shape::Json => "String".into(),
             Shape::Bytes => "Vec<u8>".into(),
             Shape::Integer { least, most } => integer(*least, *most).into(),
             Shape::List(item) => format!("Vec<{}>", self.rust(item)),
@@ -165,6 +165,7 @@ impl Emitter<'_> {
             }
             Shape::Number => "Shape::Number".into(),
             Shape::Text => "Shape::Text".into(),
+            Shape::Json => "Shape::Json".into(),
             Shape::Bytes => "Shape::Bytes".into(),
             Shape::List(item) => format!("Shape::List(&{})", self.expression(item)),
             Shape::Option(inner) => format!("Shape::Option(&{})", self.expression(inner)),
@@ -256,6 +257,7 @@ impl Emitter<'_> {
             Shape::Map(name) => format!("json::entries({json}, {})", self.entry_from(name)),
             Shape::Option(inner) => match inner.as_ref() {
                 Shape::Bytes => format!("json::optional_bytes({json})"),
+                Shape::Json => format!("json::optional_text_of({json})"),
                 Shape::Map(name) => {
                     format!("json::optional_entries({json}, {})", self.entry_from(name))
                 }
@@ -273,6 +275,9 @@ impl Emitter<'_> {
             Shape::Option(inner) => match inner.as_ref() {
                 Shape::Bytes => {
                     format!("{model}.map_or(Value::Null, |bytes| json::base64(&bytes))")
+                }
+                Shape::Json => {
+                    format!("{model}.map_or(Value::Null, |text| json::value_of(&text))")
                 }
                 Shape::Map(name) => format!(
                     "{model}.map_or(Value::Null, |rows| json::from_entries(rows, {}))",

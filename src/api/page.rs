@@ -161,6 +161,14 @@ impl Client {
         Ok(page)
     }
 
+    /// The number of the page after this one, for a walk of the caller's own.
+    ///
+    /// # Errors
+    /// `malformed-response` for a link that leads elsewhere or does not go on.
+    pub fn following(&self, call: &Call, answer: &Answer, page: u32) -> Result<Option<u32>, Error> {
+        self.next_page(call, answer, page)
+    }
+
     /// The number of the next page by the `Link` header, or by `X-Pagination-Has-More` where there is no `Link`. Only the number is taken
     /// out of a link, never its address, and only out of a link to the same origin and path.
     fn next_page(&self, call: &Call, answer: &Answer, page: u32) -> Result<Option<u32>, Error> {

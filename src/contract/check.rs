@@ -88,6 +88,7 @@ impl Judge {
                 }
             }
             Shape::Text => self.text(hints, value),
+            Shape::Json => {}
             Shape::Bytes => match value.as_str() {
                 Some(text) if json::decode(text).is_some() => {}
                 Some(_) => self.fault("type", "base64 is expected".into()),
@@ -385,6 +386,7 @@ fn whole(value: &Value) -> Whole {
 
 pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
     match shape {
+        Shape::Json => true,
         Shape::Boolean => value.is_boolean(),
         Shape::Integer { .. } | Shape::Number => value.is_number(),
         Shape::Text | Shape::Bytes | Shape::Enum(_) => value.is_string(),
@@ -402,6 +404,7 @@ pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
 
 fn kind(shape: &Shape) -> &'static str {
     match shape {
+        Shape::Json => "any JSON",
         Shape::Boolean => "true or false",
         Shape::Integer { .. } => "a whole number",
         Shape::Number => "a number",

@@ -1,6 +1,7 @@
 //! What the types of the contract can do: requests out of inputs, records out of Capsule's JSON. Calls nothing that sends; called by
 //! `api/`, `actions/` and `catalog/`.
 
+mod deal;
 pub mod field;
 pub mod filter;
 mod party;
@@ -9,6 +10,7 @@ mod related;
 mod rows;
 mod task;
 
+pub(crate) use deal::{DealDraft, DealKey, DealPatch};
 pub(crate) use party::{Draft, Patch, full_name, joined};
 pub(crate) use record::{Embeds, Kind, spell};
 pub(crate) use related::{linked, put_related};

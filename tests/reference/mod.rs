@@ -274,6 +274,7 @@ fn kind(shape: &Shape) -> String {
         Shape::Integer { .. } => "integer".into(),
         Shape::Number => "number".into(),
         Shape::Text => "text".into(),
+        Shape::Json => "any JSON".into(),
         Shape::Bytes => "base64 text".into(),
         Shape::List(item) => format!("list of {}", kind(item)),
         Shape::Option(inner) => kind(inner),

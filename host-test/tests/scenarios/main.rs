@@ -2,6 +2,8 @@
 
 #![allow(missing_docs)]
 
+mod api;
+mod hooks;
 mod settings;
 
 use std::path::PathBuf;

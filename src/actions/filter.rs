@@ -1,0 +1,330 @@
+//! Filters, judged before they are sent (API reference 4).
+
+use super::body::put_list;
+use crate::actions::faults::Faults;
+use crate::api::{Client, violation};
+use crate::bindings::capsule::crm::types::{
+    FilterClause, FilterCondition, FilterOperator as Op, FilterOrder, OpportunityFilterClause,
+    OpportunityFilterCondition, OpportunityFilterOrder, ProjectFilterClause,
+    ProjectFilterCondition, ProjectFilterOrder, Ref,
+};
+use crate::bindings::integration::connector::types::{Error, Violation};
+use crate::contract::{Json, brief, is_date, nearest};
+use crate::model::field::Entity;
+use crate::model::filter::{FilterField, FilterType, fields, operators};
+use serde_json::{Map, Value, json};
+
+/// A condition, of whichever entity.
+pub(super) struct Condition {
+    field: String,
+    operator: Op,
+    /// As JSON; null for emptiness.
+    value: Value,
+}
+
+/// A clause, of whichever entity.
+pub(super) enum Clause {
+    Condition(Condition),
+    AnyOf(Vec<Condition>),
+}
+
+/// How to sort, whichever the entity.
+pub(super) struct Order {
+    field: String,
+    direction: Value,
+}
+
+/// The three entities have the same records in the contract, each with the choices of its own fields.
+macro_rules! of_entity {
+    ($clause:ident, $condition:ident, $order:ident) => {
+        impl From<$condition> for Condition {
+            fn from(one: $condition) -> Self {
+                Self {
+                    field: one.field,
+                    operator: one.operator,
+                    value: one.value.map_or(Value::Null, Json::to_json),
+                }
+            }
+        }
+
+        impl From<$clause> for Clause {
+            fn from(clause: $clause) -> Self {
+                match clause {
+                    $clause::Condition(one) => Self::Condition(one.into()),
+                    $clause::AnyOf(all) => {
+                        Self::AnyOf(all.into_iter().map(Condition::from).collect())
+                    }
+                }
+            }
+        }
+
+        impl From<$order> for Order {
+            fn from(order: $order) -> Self {
+                Self {
+                    direction: order.direction_or_default().to_json(),
+                    field: order.field,
+                }
+            }
+        }
+    };
+}
+
+of_entity!(FilterClause, FilterCondition, FilterOrder);
+of_entity!(
+    OpportunityFilterClause,
+    OpportunityFilterCondition,
+    OpportunityFilterOrder
+);
+of_entity!(
+    ProjectFilterClause,
+    ProjectFilterCondition,
+    ProjectFilterOrder
+);
+
+/// The clauses of an input.
+pub(super) fn clauses<C: Into<Clause>>(all: Vec<C>) -> Vec<Clause> {
+    all.into_iter().map(Into::into).collect()
+}
+
+/// The orders of an input.
+pub(super) fn orders<O: Into<Order>>(all: Vec<O>) -> Vec<Order> {
+    all.into_iter().map(Into::into).collect()
+}
+
+/// A filter as Capsule wants it. Nothing but definitions is asked for, and those only where a custom field is named.
+pub(super) async fn filter(
+    client: &Client,
+    entity: Entity,
+    conditions: &[Clause],
+    order_by: &[Order],
+) -> Result<Value, Error> {
+    let mut faults = Faults::default();
+    let mut clauses = Vec::new();
+    for (index, clause) in conditions.iter().enumerate() {
+        let pointer = format!("/conditions/{index}");
+        match clause {
+            Clause::Condition(one) => {
+                clauses.extend(condition(client, entity, one, &pointer, &mut faults).await?)
+            }
+            Clause::AnyOf(all) => {
+                if all.is_empty() {
+                    faults.add(violation(
+                        &*pointer,
+                        "required",
+                        "none of no conditions can hold; name one, or leave the group out",
+                    ));
+                }
+                let mut group = Vec::new();
+                for (position, one) in all.iter().enumerate() {
+                    group.extend(
+                        condition(
+                            client,
+                            entity,
+                            one,
+                            &format!("{pointer}/{position}"),
+                            &mut faults,
+                        )
+                        .await?,
+                    );
+                }
+                // API reference 6, point 13: the likely form.
+                clauses.push(json!({ "conditions": group }));
+            }
+        }
+    }
+    let mut orders = Vec::new();
+    for (index, order) in order_by.iter().enumerate() {
+        let field = filter_field(
+            client,
+            entity,
+            &order.field,
+            &format!("/orderBy/{index}/field"),
+        )
+        .await;
+        if let Some(field) = faults.note(field)? {
+            orders.push(json!({"field": field.name, "direction": order.direction}));
+        }
+    }
+    faults.settle()?;
+    let mut filter = Map::new();
+    filter.insert("conditions".into(), Value::Array(clauses));
+    put_list(&mut filter, "orderBy", orders);
+    Ok(Value::Object(filter))
+}
+
+/// A field of a filter, with its name as Capsule wants it.
+struct Field {
+    name: String,
+    /// For people.
+    title: String,
+    holds: FilterType,
+    exact: bool,
+}
+
+/// The field of a filter that a name means.
+async fn filter_field(
+    client: &Client,
+    entity: Entity,
+    name: &str,
+    pointer: &str,
+) -> Result<Field, Error> {
+    if let Some(FilterField {
+        name,
+        title,
+        holds,
+        exact,
+    }) = fields(entity).iter().find(|field| field.name == name)
+    {
+        return Ok(Field {
+            name: (*name).into(),
+            title: (*title).into(),
+            holds: *holds,
+            exact: *exact,
+        });
+    }
+    let (prefix, custom) = match (
+        name.strip_prefix("custom:"),
+        name.strip_prefix("org.custom:"),
+    ) {
+        (Some(custom), _) => ("custom:", custom),
+        (_, Some(custom)) if entity == Entity::Parties => ("org.custom:", custom),
+        _ => {
+            let message = unknown_field(entity, name);
+            return Err(crate::api::invalid(pointer, "choice", message));
+        }
+    };
+    let wanted = match custom.parse::<u64>() {
+        Ok(id) => Ref::Id(id),
+        Err(_) => Ref::Name(custom.to_owned()),
+    };
+    let definition = client.definition(entity, &wanted, pointer).await?;
+    Ok(Field {
+        name: format!("{prefix}{}", definition.id),
+        title: definition.name,
+        holds: definition.kind.into(),
+        exact: false,
+    })
+}
+
+fn unknown_field(entity: Entity, name: &str) -> String {
+    // Names of answers that filters spell differently (API reference 4.1).
+    let known: Vec<&str> = fields(entity).iter().map(|field| field.name).collect();
+    let other = match name {
+        "createdAt" => "addedOn",
+        "updatedAt" => "updatedOn",
+        "lastContactedAt" => "lastContactedOn",
+        "emailAddresses" => "email",
+        "phoneNumbers" => "phone",
+        "tags" => "tag",
+        "value" => "expectedValue",
+        "party" => "primaryContact",
+        _ => "",
+    };
+    let near = if known.contains(&other) {
+        vec![other]
+    } else {
+        nearest(name, known.iter().copied(), 3)
+    };
+    let hint = if near.is_empty() {
+        format!(
+            "there are {}, and custom fields as `custom:ID` or `custom:NAME`",
+            known.join(", ")
+        )
+    } else {
+        format!(
+            "did you mean {}? Custom fields are `custom:ID` or `custom:NAME`",
+            quoted(&near)
+        )
+    };
+    format!("there is no filter field `{}`; {hint}", brief(name))
+}
+
+fn quoted(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A condition as Capsule wants it; none if something is wrong with it.
+async fn condition(
+    client: &Client,
+    entity: Entity,
+    condition: &Condition,
+    pointer: &str,
+    faults: &mut Faults,
+) -> Result<Option<Value>, Error> {
+    let field = filter_field(
+        client,
+        entity,
+        &condition.field,
+        &format!("{pointer}/field"),
+    )
+    .await;
+    let Some(field) = faults.note(field)? else {
+        return Ok(None);
+    };
+    if let Some(fault) = misfit(&field, condition, pointer) {
+        faults.add(fault);
+        return Ok(None);
+    }
+    Ok(Some(
+        json!({"field": field.name, "operator": condition.operator.to_json(), "value": condition.value}),
+    ))
+}
+
+/// What does not fit the field, if anything.
+fn misfit(field: &Field, condition: &Condition, pointer: &str) -> Option<Violation> {
+    let spelt = |operator: Op| operator.to_json().as_str().unwrap_or_default().to_owned();
+    let fitting = operators(field.holds, field.exact);
+    if !fitting.contains(&condition.operator) {
+        let all: Vec<_> = fitting
+            .iter()
+            .map(|operator| format!("`{}`", spelt(*operator)))
+            .collect();
+        let message = format!(
+            "`{}` does not fit `{}`; there are {}",
+            spelt(condition.operator),
+            brief(&field.title),
+            all.join(", ")
+        );
+        return Some(violation(format!("{pointer}/operator"), "choice", message));
+    }
+    let expected = expected(field.holds, condition)?;
+    Some(violation(
+        format!("{pointer}/value"),
+        "type",
+        format!("`{}` takes {expected} here", brief(&field.title)),
+    ))
+}
+
+/// What would fit, if the value does not.
+fn expected(holds: FilterType, condition: &Condition) -> Option<&'static str> {
+    let value = &condition.value;
+    if value.is_null() {
+        let emptiness = matches!(condition.operator, Op::Is | Op::IsNot);
+        return (!emptiness).then_some("a value");
+    }
+    // An id, or a number of days.
+    let counts = |value: &Value| {
+        value
+            .as_f64()
+            .is_some_and(|number| number.fract() == 0.0 && number >= 0.0)
+    };
+    let (fits, expected) = match (holds, condition.operator) {
+        (FilterType::Date, Op::IsOlderThan | Op::IsWithinLast | Op::IsWithinNext) => {
+            (counts(value), "a whole number of days")
+        }
+        (FilterType::Date, _) => (value.as_str().is_some_and(is_date), "a date `YYYY-MM-DD`"),
+        (FilterType::Text, _) => (value.is_string(), "a text"),
+        (FilterType::Number, _) => (value.is_number(), "a number"),
+        (FilterType::Boolean, _) => (value.is_boolean(), "true or false"),
+        (FilterType::Reference, _) => (value.is_string() || counts(value), "an id or a name"),
+        (FilterType::Money, _) => (
+            value.is_object(),
+            "a sum such as `{\"amount\": 1000, \"currency\": \"EUR\"}`",
+        ),
+    };
+    (!fits).then_some(expected)
+}
