@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod administration;
 mod api;
 mod hooks;
 mod settings;
