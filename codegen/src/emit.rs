@@ -17,6 +17,7 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
         emitter.defaults(&mut out, named);
     }
     emitter.operations(&mut out);
+    emitter.models(&mut out);
     out
 }
 
@@ -446,6 +447,23 @@ impl Emitter<'_> {
         if !methods.is_empty() {
             let _ = writeln!(out, "impl {} {{\n{methods}}}", self.path(&named.name));
         }
+    }
+
+    /// From JSON to each type and back, by the type's name.
+    fn models(&self, out: &mut String) {
+        let mut rows = String::new();
+        for named in &self.contract.types {
+            let _ = writeln!(
+                rows,
+                "    ({:?}, |value| <{} as Json>::from_json(value).to_json()),",
+                pascal(&named.name),
+                self.path(&named.name)
+            );
+        }
+        let _ = writeln!(
+            out,
+            "/// From checked JSON to the model and back, for each type by its name. What is not called is not linked.\npub static MODELS: &[(&str, fn(Value) -> Value)] = &[\n{rows}];"
+        );
     }
 
     // ---- operations ----

@@ -1,14 +1,15 @@
 //! Custom fields: what is set up of them, and their values on records (API reference 3.7).
 
+use super::body::put;
 use super::deletion::gone;
 use super::faults::Faults;
 use super::read::{Speller, counted, listed};
 use super::settings::{embeds, kind};
 use crate::api::{Call, Client, Span, invalid, record, violation};
 use crate::bindings::capsule::crm::types::{
-    AnyRecord, Deletion, FieldAudience, FieldAudienceChange, FieldDefinition, FieldDefinitionPage,
+    AnyRecord, Deletion, FieldAudienceChange, FieldDefinition, FieldDefinitionPage,
     FieldDefinitionUpdate, FieldType, FieldsOnRecord, GetFieldDefinition, ListOfFieldDefinitions,
-    NewFieldDefinition, Ref, RefChange, TextChange, WhichFieldDefinition,
+    NewFieldDefinition, Ref, RefChange, WhichFieldDefinition,
 };
 use crate::bindings::integration::connector::types::{Error, Violation};
 use crate::contract::Json;
@@ -147,15 +148,11 @@ pub async fn create_definition(
     body.insert("name".into(), input.name.into());
     body.insert("type".into(), input.type_.to_json());
     body.insert("important".into(), input.important.into());
-    if let Some(text) = input.description {
-        body.insert("description".into(), text.into());
-    }
+    put(&mut body, "description", input.description);
     if let Some(tag) = &input.tag {
         body.insert("tag".into(), reference(tag));
     }
-    if let Some(audience) = input.capture_rule {
-        body.insert("captureRule".into(), audience.to_json());
-    }
+    put(&mut body, "captureRule", input.capture_rule);
     if is_list {
         body.insert("options".into(), input.options.into());
     }
@@ -188,32 +185,16 @@ pub async fn update_definition(
     }
     faults.settle()?;
     let mut body = Map::new();
-    if let Some(name) = input.name {
-        body.insert("name".into(), name.into());
-    }
-    match input.description {
-        None => {}
-        Some(TextChange::Set(text)) => drop(body.insert("description".into(), text.into())),
-        Some(TextChange::Clear) => drop(body.insert("description".into(), Value::Null)),
-    }
+    put(&mut body, "name", input.name);
+    put(&mut body, "description", input.description);
     match &input.tag {
         None => {}
         Some(RefChange::Set(tag)) => drop(body.insert("tag".into(), reference(tag))),
         Some(RefChange::Clear) => drop(body.insert("tag".into(), Value::Null)),
     }
-    match input.capture_rule {
-        None => {}
-        Some(FieldAudienceChange::Set(audience)) => {
-            drop(body.insert("captureRule".into(), FieldAudience::to_json(audience)))
-        }
-        Some(FieldAudienceChange::Clear) => drop(body.insert("captureRule".into(), Value::Null)),
-    }
-    if let Some(options) = input.options {
-        body.insert("options".into(), options.into());
-    }
-    if let Some(important) = input.important {
-        body.insert("important".into(), important.into());
-    }
+    put(&mut body, "captureRule", input.capture_rule);
+    put(&mut body, "options", input.options);
+    put(&mut body, "important", input.important);
     let id = input.id.to_string();
     let path = [entity.path(), "fields", "definitions", &id];
     let call = if body.is_empty() {

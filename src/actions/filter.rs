@@ -4,9 +4,7 @@ use super::body::put_list;
 use crate::actions::faults::Faults;
 use crate::api::{Client, violation};
 use crate::bindings::capsule::crm::types::{
-    FilterClause, FilterCondition, FilterOperator as Op, FilterOrder, OpportunityFilterClause,
-    OpportunityFilterCondition, OpportunityFilterOrder, ProjectFilterClause,
-    ProjectFilterCondition, ProjectFilterOrder, Ref,
+    FilterClause, FilterCondition, FilterOperator as Op, FilterOrder, Ref,
 };
 use crate::bindings::integration::connector::types::{Error, Violation};
 use crate::contract::{Json, brief, is_date, nearest};
@@ -14,99 +12,22 @@ use crate::model::field::Entity;
 use crate::model::filter::{FilterField, FilterType, fields, operators};
 use serde_json::{Map, Value, json};
 
-/// A condition, of whichever entity.
-pub(super) struct Condition {
-    field: String,
-    operator: Op,
-    /// As JSON; null for emptiness.
-    value: Value,
-}
-
-/// A clause, of whichever entity.
-pub(super) enum Clause {
-    Condition(Condition),
-    AnyOf(Vec<Condition>),
-}
-
-/// How to sort, whichever the entity.
-pub(super) struct Order {
-    field: String,
-    direction: Value,
-}
-
-/// The three entities have the same records in the contract, each with the choices of its own fields.
-macro_rules! of_entity {
-    ($clause:ident, $condition:ident, $order:ident) => {
-        impl From<$condition> for Condition {
-            fn from(one: $condition) -> Self {
-                Self {
-                    field: one.field,
-                    operator: one.operator,
-                    value: one.value.map_or(Value::Null, Json::to_json),
-                }
-            }
-        }
-
-        impl From<$clause> for Clause {
-            fn from(clause: $clause) -> Self {
-                match clause {
-                    $clause::Condition(one) => Self::Condition(one.into()),
-                    $clause::AnyOf(all) => {
-                        Self::AnyOf(all.into_iter().map(Condition::from).collect())
-                    }
-                }
-            }
-        }
-
-        impl From<$order> for Order {
-            fn from(order: $order) -> Self {
-                Self {
-                    direction: order.direction_or_default().to_json(),
-                    field: order.field,
-                }
-            }
-        }
-    };
-}
-
-of_entity!(FilterClause, FilterCondition, FilterOrder);
-of_entity!(
-    OpportunityFilterClause,
-    OpportunityFilterCondition,
-    OpportunityFilterOrder
-);
-of_entity!(
-    ProjectFilterClause,
-    ProjectFilterCondition,
-    ProjectFilterOrder
-);
-
-/// The clauses of an input.
-pub(super) fn clauses<C: Into<Clause>>(all: Vec<C>) -> Vec<Clause> {
-    all.into_iter().map(Into::into).collect()
-}
-
-/// The orders of an input.
-pub(super) fn orders<O: Into<Order>>(all: Vec<O>) -> Vec<Order> {
-    all.into_iter().map(Into::into).collect()
-}
-
 /// A filter as Capsule wants it. Nothing but definitions is asked for, and those only where a custom field is named.
 pub(super) async fn filter(
     client: &Client,
     entity: Entity,
-    conditions: &[Clause],
-    order_by: &[Order],
+    conditions: &[FilterClause],
+    order_by: &[FilterOrder],
 ) -> Result<Value, Error> {
     let mut faults = Faults::default();
     let mut clauses = Vec::new();
     for (index, clause) in conditions.iter().enumerate() {
         let pointer = format!("/conditions/{index}");
         match clause {
-            Clause::Condition(one) => {
+            FilterClause::Condition(one) => {
                 clauses.extend(condition(client, entity, one, &pointer, &mut faults).await?)
             }
-            Clause::AnyOf(all) => {
+            FilterClause::AnyOf(all) => {
                 if all.is_empty() {
                     faults.add(violation(
                         &*pointer,
@@ -142,7 +63,9 @@ pub(super) async fn filter(
         )
         .await;
         if let Some(field) = faults.note(field)? {
-            orders.push(json!({"field": field.name, "direction": order.direction}));
+            orders.push(
+                json!({"field": field.name, "direction": order.direction_or_default().to_json()}),
+            );
         }
     }
     faults.settle()?;
@@ -251,7 +174,7 @@ fn quoted(names: &[&str]) -> String {
 async fn condition(
     client: &Client,
     entity: Entity,
-    condition: &Condition,
+    condition: &FilterCondition,
     pointer: &str,
     faults: &mut Faults,
 ) -> Result<Option<Value>, Error> {
@@ -265,33 +188,37 @@ async fn condition(
     let Some(field) = faults.note(field)? else {
         return Ok(None);
     };
-    if let Some(fault) = misfit(&field, condition, pointer) {
+    let FilterCondition {
+        operator, value, ..
+    } = condition;
+    let value = value.clone().map(Json::to_json);
+    if let Some(fault) = misfit(&field, *operator, value.as_ref(), pointer) {
         faults.add(fault);
         return Ok(None);
     }
     Ok(Some(
-        json!({"field": field.name, "operator": condition.operator.to_json(), "value": condition.value}),
+        json!({"field": field.name, "operator": operator.to_json(), "value": value}),
     ))
 }
 
 /// What does not fit the field, if anything.
-fn misfit(field: &Field, condition: &Condition, pointer: &str) -> Option<Violation> {
+fn misfit(field: &Field, operator: Op, value: Option<&Value>, pointer: &str) -> Option<Violation> {
     let spelt = |operator: Op| operator.to_json().as_str().unwrap_or_default().to_owned();
     let fitting = operators(field.holds, field.exact);
-    if !fitting.contains(&condition.operator) {
+    if !fitting.contains(&operator) {
         let all: Vec<_> = fitting
             .iter()
             .map(|operator| format!("`{}`", spelt(*operator)))
             .collect();
         let message = format!(
             "`{}` does not fit `{}`; there are {}",
-            spelt(condition.operator),
+            spelt(operator),
             brief(&field.title),
             all.join(", ")
         );
         return Some(violation(format!("{pointer}/operator"), "choice", message));
     }
-    let expected = expected(field.holds, condition)?;
+    let expected = expected(field.holds, operator, value)?;
     Some(violation(
         format!("{pointer}/value"),
         "type",
@@ -300,19 +227,18 @@ fn misfit(field: &Field, condition: &Condition, pointer: &str) -> Option<Violati
 }
 
 /// What would fit, if the value does not.
-fn expected(holds: FilterType, condition: &Condition) -> Option<&'static str> {
-    let value = &condition.value;
-    if value.is_null() {
-        let emptiness = matches!(condition.operator, Op::Is | Op::IsNot);
+fn expected(holds: FilterType, operator: Op, value: Option<&Value>) -> Option<&'static str> {
+    let Some(value) = value else {
+        let emptiness = matches!(operator, Op::Is | Op::IsNot);
         return (!emptiness).then_some("a value");
-    }
+    };
     // An id, or a number of days.
     let counts = |value: &Value| {
         value
             .as_f64()
             .is_some_and(|number| number.fract() == 0.0 && number >= 0.0)
     };
-    let (fits, expected) = match (holds, condition.operator) {
+    let (fits, expected) = match (holds, operator) {
         (FilterType::Date, Op::IsOlderThan | Op::IsWithinLast | Op::IsWithinNext) => {
             (counts(value), "a whole number of days")
         }

@@ -162,9 +162,13 @@ fn explained(call: &Call, event: &str, error: Error) -> Error {
     };
     let of_limit = |message: &str| {
         let message = message.to_lowercase();
-        ["maximum", "limit", "too many", "20"]
+        ["maximum", "limit", "too many"]
             .iter()
             .any(|word| message.contains(word))
+            // The number itself, and not a part of another one.
+            || message
+                .split(|letter: char| !letter.is_ascii_alphanumeric())
+                .any(|word| word == "20")
     };
     if let Some(full) = violations.iter().find(|one| of_limit(&one.message)) {
         return Error::Permanent(PermanentError::QuotaExhausted(Fault {

@@ -2,7 +2,7 @@
 
 use super::deal::{self, Move, Upsert};
 use super::deletion::gone;
-use super::filter::{clauses, filter as judged, orders};
+use super::filter::filter as judged;
 use super::read::{deleted, page_of};
 use crate::api::{Call, Client, Span, record};
 use crate::bindings::capsule::crm::types::{
@@ -14,7 +14,7 @@ use crate::bindings::capsule::crm::types::{
     UpsertedOpportunity, ValueOpportunities,
 };
 use crate::bindings::integration::connector::types::Error;
-use crate::model::{DealKey, Embeds, Kind};
+use crate::model::{Embeds, Kind};
 use serde_json::json;
 
 /// Create an opportunity.
@@ -105,7 +105,7 @@ pub async fn search(client: &Client, input: SearchOpportunities) -> Result<Oppor
 pub async fn filter(client: &Client, input: FilterOpportunities) -> Result<OpportunityPage, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
-    let wanted = (&*clauses(input.conditions), &*orders(input.order_by));
+    let wanted = (&*input.conditions, &*input.order_by);
     deal::filter(client, Kind::Opportunity, wanted, &embeds, span).await
 }
 
@@ -160,7 +160,7 @@ async fn recognise(
 ) -> Result<UpsertedOpportunity, Error> {
     let several = input.several_or_default();
     let wanted = Upsert {
-        match_by: input.match_by.into_iter().map(DealKey::from).collect(),
+        match_by: input.match_by,
         several,
         draft: input.opportunity.into(),
         at: "/opportunity",
@@ -278,8 +278,7 @@ pub async fn get_total_value(
     client: &Client,
     input: ValueOpportunities,
 ) -> Result<TotalValue, Error> {
-    let conditions = clauses(input.conditions);
-    let filter = judged(client, Kind::Opportunity.entity(), &conditions, &[]).await?;
+    let filter = judged(client, Kind::Opportunity.entity(), &input.conditions, &[]).await?;
     // Not documented, used by the vendor's own client (API reference 3.2).
     let call = Call::ask(&["opportunities", "value"], json!({ "filter": filter }));
     let answer = client.send(&call).await?;

@@ -1,7 +1,7 @@
 //! People and organisations alike.
 
 use super::deletion::gone;
-use super::filter::{clauses, filter as judged, orders};
+use super::filter::filter as judged;
 use super::read::{Speller, by_id, deleted, one, page_of};
 use super::timeline::entries;
 use crate::api::{Call, Client, Span};
@@ -96,13 +96,7 @@ pub async fn search(client: &Client, input: SearchParties) -> Result<PartyPage, 
 /// sending gives.
 pub async fn filter(client: &Client, input: FilterParties) -> Result<PartyPage, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let filter = judged(
-        client,
-        Entity::Parties,
-        &clauses(input.conditions),
-        &orders(input.order_by),
-    )
-    .await?;
+    let filter = judged(client, Entity::Parties, &input.conditions, &input.order_by).await?;
     let call = Call::ask(
         &["parties", "filters", "results"],
         json!({ "filter": filter }),

@@ -2,7 +2,6 @@
 
 use super::deal::{self, Move, Upsert};
 use super::deletion::gone;
-use super::filter::{clauses, orders};
 use super::read::deleted;
 use crate::api::{Client, Span};
 use crate::bindings::capsule::crm::types::{
@@ -12,7 +11,7 @@ use crate::bindings::capsule::crm::types::{
     SearchProjects, UpsertedProject,
 };
 use crate::bindings::integration::connector::types::Error;
-use crate::model::{DealKey, Embeds, Kind};
+use crate::model::{Embeds, Kind};
 
 /// Create a project.
 ///
@@ -93,7 +92,7 @@ pub async fn search(client: &Client, input: SearchProjects) -> Result<ProjectPag
 pub async fn filter(client: &Client, input: FilterProjects) -> Result<ProjectPage, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
-    let wanted = (&*clauses(input.conditions), &*orders(input.order_by));
+    let wanted = (&*input.conditions, &*input.order_by);
     deal::filter(client, Kind::Project, wanted, &embeds, span).await
 }
 
@@ -145,7 +144,7 @@ async fn recognise(
 ) -> Result<UpsertedProject, Error> {
     let several = input.several_or_default();
     let wanted = Upsert {
-        match_by: input.match_by.into_iter().map(DealKey::from).collect(),
+        match_by: input.match_by,
         several,
         draft: input.project.into(),
         at: "/project",

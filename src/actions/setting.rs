@@ -97,7 +97,7 @@ impl Setting {
         verb: &str,
         repeatable: bool,
     ) -> Result<T, Error> {
-        let call = Call::act(&[self.path, &id.to_string(), verb]);
+        let call = Call::post(&[self.path, &id.to_string(), verb]);
         let call = if repeatable { call.repeatable() } else { call };
         self.send(client, call).await
     }

@@ -1,5 +1,6 @@
 //! Tracks: tasks that follow one another (API reference 3.8).
 
+use super::body::put;
 use super::deletion::gone;
 use super::read::listed;
 use crate::api::{Call, Client, Roster, Span, invalid, is_track_for, record};
@@ -51,12 +52,8 @@ pub async fn apply(client: &Client, input: NewTrack) -> Result<Track, Error> {
     // The key is not `trackDefinition`, and `startDate` would be ignored (API reference 3.8).
     body.insert("definition".into(), json!({ "id": id }));
     put_related(&mut body, Some(&input.on), false);
-    if let Some(text) = input.description {
-        body.insert("description".into(), text.into());
-    }
-    if let Some(date) = input.track_date_on {
-        body.insert("trackDateOn".into(), date.into());
-    }
+    put(&mut body, "description", input.description);
+    put(&mut body, "trackDateOn", input.track_date_on);
     let call = Call::create(&["tracks"], json!({ "track": body }));
     track(client, call, input.embed.as_ref()).await
 }
@@ -92,12 +89,8 @@ pub async fn get(client: &Client, input: GetTrack) -> Result<Track, Error> {
 pub async fn update(client: &Client, input: TrackUpdate) -> Result<Track, Error> {
     check_description(input.description.as_deref())?;
     let mut body = Map::new();
-    if let Some(text) = input.description {
-        body.insert("description".into(), text.into());
-    }
-    if let Some(date) = input.track_date_on {
-        body.insert("trackDateOn".into(), date.into());
-    }
+    put(&mut body, "description", input.description);
+    put(&mut body, "trackDateOn", input.track_date_on);
     let id = input.id.to_string();
     let call = if body.is_empty() {
         Call::get(&["tracks", &id])

@@ -56,15 +56,9 @@ impl Call {
         }
     }
 
-    /// A request that creates out of a body which is not JSON: not repeat-safe.
+    /// A request that does something and has no JSON to send: not repeat-safe.
     #[must_use]
     pub fn post(segments: &[&str]) -> Self {
-        Self::new(Method::Post, segments, false)
-    }
-
-    /// A request that does something to what is there, without a body: not repeat-safe.
-    #[must_use]
-    pub fn act(segments: &[&str]) -> Self {
         Self::new(Method::Post, segments, false)
     }
 

@@ -549,7 +549,7 @@ mod tests {
             ("people.create", "/fields", "party-field", true),
             ("people.create", "/fields/-", "party-field", true),
             ("people.update", "/owner", "user", false),
-            ("people.update", "/tags/replace/-", "party-tag", false),
+            ("people.update", "/tags/replace/-", "record-tag", false),
             (
                 "people.upsert",
                 "/person/organisation",
@@ -561,16 +561,19 @@ mod tests {
             (
                 "parties.filter",
                 "/conditions/-/field",
-                "party-filter-field",
+                "filter-field",
                 false,
             ),
             (
                 "parties.filter",
                 "/conditions/0/1/operator",
-                "party-filter-operator",
+                "filter-operator",
                 false,
             ),
             ("parties.list-people", "/id", "organisation", false),
+            // The field says how the keys of its object are chosen, where it says so.
+            ("opportunities.create", "/fields", "opportunity-field", true),
+            ("projects.update", "/fields/-", "project-field", true),
         ] {
             let found = field(known(id).unwrap(), pointer)
                 .unwrap_or_else(|error| panic!("{id} {pointer}: {error:?}"));
@@ -1057,6 +1060,37 @@ mod tests {
             offered(script, request("timeline.add-note", "/activityType")),
             pairs(&[(json!(-3), "Call"), (json!(40), "40")])
         );
+    }
+
+    #[test]
+    fn a_type_that_operations_share_offers_what_the_operation_is_about() {
+        for (id, path) in [
+            ("people.update", "parties/tags"),
+            ("opportunities.update", "opportunities/tags"),
+            ("projects.update", "kases/tags"),
+        ] {
+            let script = list(path, "tags", json!([{"id": 12, "name": "VIP"}]));
+            assert_eq!(
+                offered(script, request(id, "/tags/add/-")),
+                pairs(&[(json!(12), "VIP")]),
+                "{id}"
+            );
+        }
+        for (id, pointer, path) in [
+            ("opportunities.upsert", "/matchBy/-/field", "opportunities"),
+            ("projects.upsert", "/matchBy/-/field", "kases"),
+        ] {
+            let script = list(
+                &format!("{path}/fields/definitions"),
+                "definitions",
+                json!([{"id": 46, "name": "Region", "type": "text"}]),
+            );
+            assert_eq!(
+                offered(script, request(id, pointer)),
+                pairs(&[(json!(46), "Region")]),
+                "{id}"
+            );
+        }
     }
 
     #[test]

@@ -33,6 +33,17 @@ pub(super) struct Ask<'a> {
     pub(super) cursor: Option<&'a String>,
 }
 
+impl Ask<'_> {
+    /// What the operation is about: types that operations of several interfaces share name no entity.
+    fn entity(&self) -> Entity {
+        match self.operation.id.split_once('.') {
+            Some(("opportunities", _)) => Entity::Opportunities,
+            Some(("projects", _)) => Entity::Projects,
+            _ => Entity::Parties,
+        }
+    }
+}
+
 /// One option.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Offered {
@@ -172,16 +183,24 @@ pub(super) static KINDS: &[Kind] = &[
         serve: |client, ask| Box::pin(tracks_of_chosen(client, ask)),
     },
     Kind {
-        name: "party-filter-field",
-        serve: |client, _| Box::pin(filter_fields(client, Entity::Parties)),
+        name: "filter-field",
+        serve: |client, ask| Box::pin(filter_fields(client, ask.entity())),
     },
     Kind {
-        name: "party-filter-operator",
-        serve: |client, ask| Box::pin(filter_operators(client, ask, Entity::Parties)),
+        name: "filter-operator",
+        serve: |client, ask| Box::pin(filter_operators(client, ask, ask.entity())),
     },
     Kind {
-        name: "party-filter-value",
-        serve: |client, ask| Box::pin(filter_values(client, ask, Entity::Parties)),
+        name: "filter-value",
+        serve: |client, ask| Box::pin(filter_values(client, ask, ask.entity())),
+    },
+    Kind {
+        name: "record-tag",
+        serve: |client, ask| Box::pin(tags(client, ask.entity())),
+    },
+    Kind {
+        name: "record-field",
+        serve: |client, ask| Box::pin(fields(client, ask.entity(), ask)),
     },
     Kind {
         name: "milestone",
@@ -212,18 +231,6 @@ pub(super) static KINDS: &[Kind] = &[
         serve: |client, ask| Box::pin(fields(client, Entity::Opportunities, ask)),
     },
     Kind {
-        name: "opportunity-filter-field",
-        serve: |client, _| Box::pin(filter_fields(client, Entity::Opportunities)),
-    },
-    Kind {
-        name: "opportunity-filter-operator",
-        serve: |client, ask| Box::pin(filter_operators(client, ask, Entity::Opportunities)),
-    },
-    Kind {
-        name: "opportunity-filter-value",
-        serve: |client, ask| Box::pin(filter_values(client, ask, Entity::Opportunities)),
-    },
-    Kind {
         name: "project-track",
         serve: |client, _| Box::pin(roster(client, Roster::Tracks(Entity::Projects))),
     },
@@ -234,18 +241,6 @@ pub(super) static KINDS: &[Kind] = &[
     Kind {
         name: "project-field",
         serve: |client, ask| Box::pin(fields(client, Entity::Projects, ask)),
-    },
-    Kind {
-        name: "project-filter-field",
-        serve: |client, _| Box::pin(filter_fields(client, Entity::Projects)),
-    },
-    Kind {
-        name: "project-filter-operator",
-        serve: |client, ask| Box::pin(filter_operators(client, ask, Entity::Projects)),
-    },
-    Kind {
-        name: "project-filter-value",
-        serve: |client, ask| Box::pin(filter_values(client, ask, Entity::Projects)),
     },
 ];
 

@@ -354,7 +354,8 @@ pub(super) fn step(pointer: &mut String, step: &str) -> usize {
 }
 
 /// Whether a field of that shape must be there. Options, lists and booleans may be left out.
-pub(crate) fn required(shape: &Shape) -> bool {
+#[must_use]
+pub fn required(shape: &Shape) -> bool {
     !matches!(
         shape,
         Shape::Option(_) | Shape::Change(_) | Shape::List(_) | Shape::Map(_) | Shape::Boolean

@@ -1,12 +1,11 @@
 //! Opportunities and projects to create and to change: what they have in common. Attributes that need no look-up stand under Capsule's name,
 //! as they are sent.
 
+use super::party::set;
 use super::record::{Embeds, Kind};
 use crate::bindings::capsule::crm::types::{
-    DateChange, DurationBasis, FieldChange, IdChange, NewOpportunity, NewProject, NumberChange,
-    OpportunityFieldChange, OpportunityFieldEntry, OpportunityKey, OpportunityTagChanges,
-    OpportunityUpdate, ProjectFieldChange, ProjectFieldEntry, ProjectKey, ProjectTagChanges,
-    ProjectUpdate, Ref, RefChange, Sum, SumChange, TagChanges, TextChange,
+    DurationBasis, FieldChange, IdChange, NewOpportunity, NewProject, NumberChange,
+    OpportunityUpdate, ProjectUpdate, Ref, RefChange, Sum, SumChange, TagChanges,
 };
 use crate::contract::Json;
 use serde_json::{Map, Value, json};
@@ -50,15 +49,6 @@ pub(crate) struct DealPatch {
     pub(crate) embeds: Embeds,
 }
 
-/// What a record is recognised by.
-#[derive(Clone, Debug)]
-pub(crate) enum DealKey {
-    /// Its name, within its party.
-    Name,
-    /// A custom field.
-    Field(Ref),
-}
-
 /// Those that are given.
 fn given<const N: usize>(all: [(&str, Option<Value>); N]) -> Map<String, Value> {
     all.into_iter()
@@ -66,18 +56,9 @@ fn given<const N: usize>(all: [(&str, Option<Value>); N]) -> Map<String, Value> 
         .collect()
 }
 
-fn text(change: Option<TextChange>) -> Option<Value> {
-    change.map(|change| match change {
-        TextChange::Set(text) => text.into(),
-        TextChange::Clear => Value::Null,
-    })
-}
-
-fn date(change: Option<DateChange>) -> Option<Value> {
-    change.map(|change| match change {
-        DateChange::Set(date) => date.into(),
-        DateChange::Clear => Value::Null,
-    })
+/// What is set, or null for what is cleared.
+fn changed<T: Json>(change: Option<T>) -> Option<Value> {
+    change.map(Json::to_json)
 }
 
 fn reference(id: u64) -> Value {
@@ -119,7 +100,7 @@ impl From<NewOpportunity> for DealDraft {
                 ("expectedCloseOn", new.expected_close_on.map(Value::from)),
             ]),
             tags: new.tags,
-            fields: new.fields.into_iter().map(FieldChange::from).collect(),
+            fields: set(new.fields),
             owner: new.owner,
             team: new.team,
             tracks: new.tracks,
@@ -144,7 +125,7 @@ impl From<NewProject> for DealDraft {
                 ("expectedCloseOn", new.expected_close_on.map(Value::from)),
             ]),
             tags: new.tags,
-            fields: new.fields.into_iter().map(FieldChange::from).collect(),
+            fields: set(new.fields),
             owner: new.owner,
             team: new.team,
             tracks: new.tracks,
@@ -168,16 +149,16 @@ impl From<OpportunityUpdate> for DealPatch {
             attributes: given([
                 ("party", update.party.map(reference)),
                 ("name", update.name.map(Value::from)),
-                ("description", text(update.description)),
+                ("description", changed(update.description)),
                 ("value", value),
                 ("duration", duration(update.duration, update.duration_basis)),
                 ("durationBasis", update.duration_basis.map(Json::to_json)),
                 ("probability", update.probability.map(Value::from)),
-                ("expectedCloseOn", date(update.expected_close_on)),
+                ("expectedCloseOn", changed(update.expected_close_on)),
             ]),
             lost_reason: update.lost_reason,
-            tags: update.tags.map(TagChanges::from),
-            fields: update.fields.into_iter().map(FieldChange::from).collect(),
+            tags: update.tags,
+            fields: update.fields,
             owner: update.owner,
             team: update.team,
             embeds: Embeds::from(&update.embed),
@@ -199,72 +180,17 @@ impl From<ProjectUpdate> for DealPatch {
             attributes: given([
                 ("party", update.party.map(reference)),
                 ("name", update.name.map(Value::from)),
-                ("description", text(update.description)),
+                ("description", changed(update.description)),
                 ("opportunity", opportunity),
-                ("startOn", date(update.start_on)),
-                ("expectedCloseOn", date(update.expected_close_on)),
+                ("startOn", changed(update.start_on)),
+                ("expectedCloseOn", changed(update.expected_close_on)),
             ]),
             lost_reason: None,
-            tags: update.tags.map(TagChanges::from),
-            fields: update.fields.into_iter().map(FieldChange::from).collect(),
+            tags: update.tags,
+            fields: update.fields,
             owner: update.owner,
             team: update.team,
             embeds: Embeds::from(&update.embed),
         }
     }
 }
-
-/// The contract has these records for each entity, because the choices differ.
-macro_rules! of_entity {
-    ($entry:ident, $change:ident, $tags:ident, $key:ident) => {
-        impl From<$entry> for FieldChange {
-            fn from(entry: $entry) -> Self {
-                Self {
-                    definition: entry.definition,
-                    value: Some(entry.value),
-                }
-            }
-        }
-
-        impl From<$change> for FieldChange {
-            fn from(change: $change) -> Self {
-                Self {
-                    definition: change.definition,
-                    value: change.value,
-                }
-            }
-        }
-
-        impl From<$tags> for TagChanges {
-            fn from(change: $tags) -> Self {
-                Self {
-                    add: change.add,
-                    remove: change.remove,
-                    replace: change.replace,
-                }
-            }
-        }
-
-        impl From<$key> for DealKey {
-            fn from(key: $key) -> Self {
-                match key {
-                    $key::Name => Self::Name,
-                    $key::Field(field) => Self::Field(field),
-                }
-            }
-        }
-    };
-}
-
-of_entity!(
-    OpportunityFieldEntry,
-    OpportunityFieldChange,
-    OpportunityTagChanges,
-    OpportunityKey
-);
-of_entity!(
-    ProjectFieldEntry,
-    ProjectFieldChange,
-    ProjectTagChanges,
-    ProjectKey
-);

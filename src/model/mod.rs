@@ -10,7 +10,7 @@ mod related;
 mod rows;
 mod task;
 
-pub(crate) use deal::{DealDraft, DealKey, DealPatch};
+pub(crate) use deal::{DealDraft, DealPatch};
 pub(crate) use party::{Draft, Patch, full_name, joined};
 pub(crate) use record::{Embeds, Kind, spell};
 pub(crate) use related::{linked, put_related};

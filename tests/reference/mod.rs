@@ -1,6 +1,6 @@
 //! The reference of operations as Markdown, out of the contract.
 
-use capsule_crm::contract::{Effect, Field, Hints, OPERATIONS, Operation, Record, Shape};
+use capsule_crm::contract::{Effect, Field, Hints, OPERATIONS, Operation, Record, Shape, required};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -230,13 +230,6 @@ fn help(field: &Field) -> &str {
     } else {
         field.doc
     }
-}
-
-fn required(shape: &Shape) -> bool {
-    !matches!(
-        shape,
-        Shape::Option(_) | Shape::Change(_) | Shape::List(_) | Shape::Map(_) | Shape::Boolean
-    )
 }
 
 fn hints(hints: &Hints) -> String {

@@ -1,15 +1,13 @@
 //! Parties beside the main contact. Capsule refuses one that is there and one that is not (API reference 2.11): both are what was wanted.
 
 use super::current;
-use crate::actions::read::Speller;
-use crate::actions::read::{counted, listed};
+use crate::actions::read::{Speller, counted, listed};
 use crate::api::{Call, Client, Span, is_not_found};
 use crate::bindings::capsule::crm::types::{
     ContactOutcome, ContactState, ListOfParties, PartyPage,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::model::{Embeds, Kind};
-use serde_json::Value;
 
 /// A page of them.
 pub(in crate::actions) async fn list_parties(
@@ -33,12 +31,8 @@ pub(in crate::actions) async fn add_party(
     party: u64,
 ) -> Result<ContactOutcome, Error> {
     let (record, other) = (id.to_string(), party.to_string());
-    let call = Call::create(
-        &[kind.entity().path(), &record, "parties", &other],
-        Value::Null,
-    );
     // No body is wanted (API reference 3.2).
-    let call = Call { body: None, ..call }.repeatable();
+    let call = Call::post(&[kind.entity().path(), &record, "parties", &other]).repeatable();
     let state = match client.send(&call).await {
         Ok(_) => ContactState::Added,
         Err(error) if says(&error, " already ") => ContactState::AlreadyThere,

@@ -1,10 +1,10 @@
 //! Reading opportunities and projects: one, several, lists, searches and filters.
 
-use crate::actions::filter::{Clause, Order, filter as judged};
+use crate::actions::filter::filter as judged;
 use crate::actions::read::{Speller, by_id, counted, listed, one};
 use crate::actions::timeline::entries;
 use crate::api::{Call, Client, Span, record};
-use crate::bindings::capsule::crm::types::{EntryPage, ListOfEntries};
+use crate::bindings::capsule::crm::types::{EntryPage, FilterClause, FilterOrder, ListOfEntries};
 use crate::bindings::integration::connector::types::{Cursor, Error};
 use crate::contract::Json;
 use crate::model::{Embeds, Kind};
@@ -73,7 +73,7 @@ pub(in crate::actions) async fn search<P: Json>(
 pub(in crate::actions) async fn filter<P: Json>(
     client: &Client,
     kind: Kind,
-    (conditions, order_by): (&[Clause], &[Order]),
+    (conditions, order_by): (&[FilterClause], &[FilterOrder]),
     embeds: &Embeds,
     span: Span<'_>,
 ) -> Result<P, Error> {

@@ -64,7 +64,9 @@ pub(in crate::actions) async fn update<T: Json>(
     if let Some(row) = &row {
         keep_pair(kind, &mut body, row);
     }
-    let known = row.as_ref().map_or_else(|| Ok(Vec::new()), tags_of)?;
+    let known = row
+        .as_ref()
+        .map_or_else(|| Ok(Vec::new()), |row| tags_of(kind, row))?;
     let of_tags = match &patch.tags {
         Some(change) => tagging::changed(change, &names.data_tags, &known),
         None => tagging::added(&names.data_tags, &known),
@@ -125,9 +127,9 @@ pub(super) fn keep_pair(kind: Kind, body: &mut Map<String, Value>, row: &Value) 
 }
 
 /// The tags of a row that was read with them.
-pub(super) fn tags_of(row: &Value) -> Result<Vec<Tag>, Error> {
+pub(super) fn tags_of(kind: Kind, row: &Value) -> Result<Vec<Tag>, Error> {
     let rows = row.get("tags").and_then(Value::as_array);
-    let call = Call::get(&["tags"]);
+    let call = Call::get(&[kind.entity().path()]);
     rows.into_iter()
         .flatten()
         .map(|tag| record(&call, 200, tag.clone()))

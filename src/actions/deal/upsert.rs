@@ -7,18 +7,17 @@ use crate::actions::body::put_list;
 use crate::actions::names::field_pointer;
 use crate::actions::read::Speller;
 use crate::actions::tagging;
-use crate::api::Span;
-use crate::api::{Call, Client, ambiguous, invalid, too_large};
-use crate::bindings::capsule::crm::types::{Ref, Several, UpsertAction};
+use crate::api::{Call, Client, Span, ambiguous, invalid, too_large};
+use crate::bindings::capsule::crm::types::{RecordKey, Ref, Several, UpsertAction};
 use crate::bindings::integration::connector::types::{Error, PermanentError, Violation};
 use crate::contract::Json;
 use crate::model::field::FieldWrite;
-use crate::model::{DealDraft, DealKey, Embeds, joined, same};
+use crate::model::{DealDraft, Embeds, joined, same};
 use serde_json::{Map, Value, json};
 
 /// How a caller wants a record to be recognised, and brought about.
 pub(in crate::actions) struct Upsert {
-    pub(in crate::actions) match_by: Vec<DealKey>,
+    pub(in crate::actions) match_by: Vec<RecordKey>,
     pub(in crate::actions) several: Several,
     pub(in crate::actions) draft: DealDraft,
     /// Where the caller's input holds the draft.
@@ -123,16 +122,16 @@ async fn found(client: &Client, input: &Upsert) -> Result<Option<Value>, Error> 
 /// What a key means for the draft: nothing where the draft has no value for it.
 async fn wanted_by(
     client: &Client,
-    key: &DealKey,
+    key: &RecordKey,
     input: &Upsert,
     index: usize,
 ) -> Result<Option<Wanted>, Error> {
     let Upsert { draft, at, .. } = input;
     let field = match key {
-        DealKey::Name => return Ok(Some(Wanted::Name(draft.name.clone(), draft.party))),
+        RecordKey::Name => return Ok(Some(Wanted::Name(draft.name.clone(), draft.party))),
         // A draft without fields has no value for any of them.
-        DealKey::Field(_) if draft.fields.is_empty() => return Ok(None),
-        DealKey::Field(field) => field,
+        RecordKey::Field(_) if draft.fields.is_empty() => return Ok(None),
+        RecordKey::Field(field) => field,
     };
     let pointer = format!("/matchBy/{index}/field");
     let entity = draft.kind.entity();
@@ -232,7 +231,11 @@ async fn bring_about(
     }
     keep_pair(draft.kind, &mut body, &row);
     let wanted = [draft.tags.as_slice(), &meant.names.data_tags].concat();
-    put_list(&mut body, "tags", tagging::added(&wanted, &tags_of(&row)?));
+    put_list(
+        &mut body,
+        "tags",
+        tagging::added(&wanted, &tags_of(draft.kind, &row)?),
+    );
     let fields = meant.names.fields.iter();
     let fields = fields.filter(|field| !field.stands_in(&row));
     put_list(&mut body, "fields", fields.map(FieldWrite::body).collect());

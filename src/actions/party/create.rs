@@ -2,7 +2,7 @@
 
 use super::employer::{self, employer};
 use super::write::Write;
-use super::{put_id, put_list};
+use crate::actions::body::{put_id, put_list};
 use crate::actions::faults::Faults;
 use crate::actions::names::Names;
 use crate::actions::read::Speller;

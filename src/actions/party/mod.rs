@@ -16,5 +16,3 @@ pub(super) use create::create;
 pub(super) use find::find;
 pub(super) use update::update;
 pub(super) use upsert::{Upsert, upsert};
-
-use super::body::{put_id, put_list};

@@ -2,13 +2,13 @@
 
 use super::employer::{self, employer};
 use super::write::{Write, half_done, other_kind};
-use super::{put_id, put_list};
+use crate::actions::body::{put, put_id, put_list};
 use crate::actions::faults::Faults;
 use crate::actions::names::Names;
 use crate::actions::read::{Speller, one};
 use crate::actions::tagging;
 use crate::api::{Call, Client, invalid, violation};
-use crate::bindings::capsule::crm::types::{Party, Ref, RefChange, TextChange};
+use crate::bindings::capsule::crm::types::{Party, Ref, RefChange};
 use crate::bindings::integration::connector::types::{Error, Violation};
 use crate::model::field::{Entity, FieldWrite};
 use crate::model::{Embeds, Gone, Kind, Patch, Row, changed_rows, rows};
@@ -31,13 +31,7 @@ pub(crate) async fn update(client: &Client, patch: &Patch) -> Result<Party, Erro
     let speller = Speller::new(client, Kind::Party, &embeds).await?;
     let mut body = Map::new();
     for (key, change) in &patch.texts {
-        match change {
-            None => {}
-            Some(TextChange::Set(text)) => {
-                drop(body.insert((*key).to_owned(), text.as_str().into()))
-            }
-            Some(TextChange::Clear) => drop(body.insert((*key).to_owned(), Value::Null)),
-        }
+        put(&mut body, key, change.clone());
     }
     for (key, change, id) in [
         ("owner", &patch.owner, names.owner),

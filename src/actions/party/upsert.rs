@@ -1,9 +1,10 @@
 //! Finding a party, and then changing or creating it.
 
+use super::create;
 use super::employer::employer;
 use super::find::{Wanted, as_asked, candidates, dialled, filled, several};
 use super::write::Write;
-use super::{create, put_id, put_list};
+use crate::actions::body::{put_id, put_list};
 use crate::actions::names::{Names, field_pointer};
 use crate::actions::read::Speller;
 use crate::actions::tagging;

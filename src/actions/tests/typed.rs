@@ -3,8 +3,9 @@
 use super::*;
 use crate::actions::{organisations, parties, people};
 use crate::bindings::capsule::crm::types::{
-    FieldEntry, FieldValue, FindParties, GetParties, ListOfEntries, ListParties, MatchKey,
-    NewPerson, OrganisationUpdate, PartyMatch, PersonUpsert, Ref, SearchParties,
+    FieldEntry, FieldValue, FilterClause, FilterCondition, FilterOperator, FilterParties,
+    FilterValue, FindParties, GetParties, ListOfEntries, ListParties, MatchKey, NewPerson,
+    OrganisationUpdate, PartyMatch, PersonUpsert, Ref, SearchParties,
 };
 
 fn nobody() -> NewPerson {
@@ -204,6 +205,36 @@ fn what_is_not_a_number_is_refused() {
         assert_eq!(
             faults(block_on(people::create(&client, input))),
             [("/fields/46".into(), "type".into())]
+        );
+    }
+    for (name, value) in [
+        ("owner", f64::NAN),
+        ("id", f64::NAN),
+        ("id", f64::INFINITY),
+        ("tag", f64::NEG_INFINITY),
+        ("addedOn", f64::NAN),
+    ] {
+        let operator = if name == "addedOn" {
+            FilterOperator::IsWithinLast
+        } else {
+            FilterOperator::Is
+        };
+        let condition = FilterCondition {
+            field: name.into(),
+            operator,
+            value: Some(FilterValue::Number(value)),
+        };
+        let input = FilterParties {
+            conditions: vec![FilterClause::Condition(condition)],
+            order_by: Vec::new(),
+            limit: None,
+            cursor: None,
+            embed: None,
+        };
+        assert_eq!(
+            faults(block_on(parties::filter(&client, input))),
+            [("/conditions/0/value".into(), "type".into())],
+            "{name} {value}"
         );
     }
 }

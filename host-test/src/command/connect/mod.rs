@@ -231,7 +231,7 @@ fn tell_address(address: &str, paste: bool) -> Result<()> {
 fn report(args: &ConnectArgs, profile: &Profile) -> Result<()> {
     if is_read_by_a_person() {
         println!(
-            "Connected {} as {} of {}.\n\n  capsule-host call users.current --connection {}",
+            "Connected {} as {} of {}.\n\n  capsule-host call settings.get-current-user --connection {}",
             args.name,
             plain(&profile.user_name),
             plain(&profile.account_name),

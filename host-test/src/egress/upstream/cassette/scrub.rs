@@ -36,16 +36,18 @@ const REQUEST_HEADERS: [&str; 4] = [
     "content-disposition",
     "x-attachment-filename",
 ];
-const RESPONSE_HEADERS: [&str; 12] = [
+const RESPONSE_HEADERS: [&str; 14] = [
     "allow",
     "content-disposition",
     "content-type",
+    "date",
     "etag",
     "last-modified",
     "link",
     "location",
     "retry-after",
     "www-authenticate",
+    "x-pagination-has-more",
     "x-ratelimit-limit",
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
