@@ -961,6 +961,49 @@ async fn the_fake_tells_its_address_on_one_line_and_answers_there() {
 }
 
 #[tokio::test]
+async fn the_fake_delivers_to_the_hooks_that_are_made_on_it() {
+    let mut command = command(&["fake", "--port", "0", "--parties", "1"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
+    let told: Value = serde_json::from_str(&first.unwrap().unwrap().unwrap()).unwrap();
+    let url = told["url"].as_str().unwrap();
+    let account = ["--token-env", "TOKEN", "--base-url", url];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}/h", listener.local_addr().unwrap());
+    let hook = json!({"event": "party/created", "targetUrl": target}).to_string();
+    let subscribed = ["call", "hooks.subscribe", "--input", &hook];
+    let ended = run(&[&subscribed[..], &account].concat()).await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let created = [
+        "call",
+        "people.create",
+        "--input",
+        r#"{"lastName": "Duarte"}"#,
+    ];
+    let ended = run(&[&created[..], &account].concat()).await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let delivered = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        while !String::from_utf8_lossy(&bytes).contains("Duarte") {
+            assert_ne!(socket.read_buf(&mut bytes).await.unwrap(), 0);
+        }
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let request = tokio::time::timeout(Duration::from_secs(30), delivered)
+        .await
+        .expect("nothing is delivered");
+    assert!(request.starts_with("POST /h"), "{request}");
+    assert!(request.contains("party/created"), "{request}");
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
 async fn every_claim_of_the_demo_holds() {
     let ended = run(&["demo", "--json"]).await;
     let told = ended.json();

@@ -151,6 +151,16 @@ fn the_hook_beyond_the_limit_is_a_quota() {
 }
 
 #[test]
+fn a_number_that_holds_the_limit_is_no_word_of_the_limit() {
+    let script = refusing(
+        422,
+        validation("targetUrl", "targetUrl is longer than 2048"),
+    );
+    let found = violations(script, "hooks.subscribe", &wanted());
+    assert_eq!(found[0].pointer, "/targetUrl");
+}
+
+#[test]
 fn an_address_that_capsule_refuses_is_the_callers() {
     let script = refusing(422, validation("targetUrl", "targetUrl must be a URL"));
     let found = violations(script, "hooks.subscribe", &wanted());
