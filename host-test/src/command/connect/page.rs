@@ -333,7 +333,11 @@ mod tests {
         };
         let waiting = tokio::spawn(wait(listener, expected, Duration::from_secs(30)));
         let host = format!("127.0.0.1:{port}");
-        let forged = open(port, &host, "code=evil&state=guess").await;
+        // Whoever is taken for the one that was begun is kept waiting.
+        let forged = open(port, &host, "code=evil&state=guess");
+        let forged = tokio::time::timeout(Duration::from_secs(10), forged)
+            .await
+            .expect("a stranger is told at once");
         assert!(forged.starts_with("HTTP/1.1 400"), "{forged}");
         let rebound = open(port, "evil.example", "code=evil&state=the-state").await;
         assert!(rebound.starts_with("HTTP/1.1 421"), "{rebound}");
