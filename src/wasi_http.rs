@@ -1,6 +1,6 @@
 //! The transport and the executor of the component, on `wasi:http` and `wasi:io`.
 
-use crate::api::{Lost, Sending, Transport, headers};
+use crate::api::{Lost, MOST_ANSWER_BYTES, Sending, Transport, headers};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,8 +16,6 @@ use wasip2::http::types::{
 use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
-/// Largest answer that is read: the descriptor's `max-output-bytes`.
-const MOST_BYTES: usize = 8 << 20;
 /// Bytes that are read at a time.
 const CHUNK: u64 = 64 << 10;
 
@@ -63,7 +61,11 @@ pub(crate) struct WasiHttp;
 
 impl Transport for WasiHttp {
     fn send(&self, request: http::Request<Vec<u8>>) -> Sending<'_> {
-        Box::pin(send(request))
+        self.send_within(request, MOST_ANSWER_BYTES)
+    }
+
+    fn send_within(&self, request: http::Request<Vec<u8>>, most: usize) -> Sending<'_> {
+        Box::pin(send(request, most))
     }
 
     fn elapsed(&self) -> Duration {
@@ -71,7 +73,10 @@ impl Transport for WasiHttp {
     }
 }
 
-async fn send(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, Lost> {
+async fn send(
+    request: http::Request<Vec<u8>>,
+    most: usize,
+) -> Result<http::Response<Vec<u8>>, Lost> {
     let (head, body) = request.into_parts();
     // 1. The head.
     let fields: Vec<(String, Vec<u8>)> = head
@@ -132,7 +137,7 @@ async fn send(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>
         }
     }
     // 4. The body.
-    let body = read(&incoming, status).await?;
+    let body = read(&incoming, status, most).await?;
     response
         .body(body)
         .map_err(|_| Lost::NoAnswer("the answer's head can't be read".into()))
@@ -153,7 +158,7 @@ async fn write(stream: OutputStream, mut rest: &[u8]) -> Result<(), ()> {
     stream.flush().map_err(|_| ())
 }
 
-async fn read(incoming: &IncomingResponse, status: u16) -> Result<Vec<u8>, Lost> {
+async fn read(incoming: &IncomingResponse, status: u16, most: usize) -> Result<Vec<u8>, Lost> {
     let cut = |why: &str| Lost::Cut {
         status,
         why: why.to_owned(),
@@ -167,7 +172,7 @@ async fn read(incoming: &IncomingResponse, status: u16) -> Result<Vec<u8>, Lost>
         match stream.read(CHUNK) {
             Ok(chunk) if chunk.is_empty() => ready(stream.subscribe()).await,
             Ok(chunk) => {
-                if bytes.len() + chunk.len() > MOST_BYTES {
+                if bytes.len() + chunk.len() > most {
                     return Err(Lost::TooLarge { status });
                 }
                 if bytes.is_empty() {

@@ -27,6 +27,7 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
         &contract.event_functions,
     );
     crate::emit_triggers::table(&emitter, &mut out);
+    emitter.models(&mut out);
     out
 }
 
@@ -105,7 +106,7 @@ impl Emitter<'_> {
         match shape {
             Shape::Boolean => "bool".into(),
             Shape::Number => "f64".into(),
-            Shape::Text => "String".into(),
+            Shape::Text | Shape::Json => "String".into(),
             Shape::Bytes => "Vec<u8>".into(),
             Shape::Integer { least, most } => integer(*least, *most).into(),
             Shape::List(item) => format!("Vec<{}>", self.rust(item)),
@@ -185,6 +186,7 @@ impl Emitter<'_> {
             }
             Shape::Number => "Shape::Number".into(),
             Shape::Text => "Shape::Text".into(),
+            Shape::Json => "Shape::Json".into(),
             Shape::Bytes => "Shape::Bytes".into(),
             Shape::List(item) => format!("Shape::List(&{})", self.expression(item)),
             Shape::Option(inner) => format!("Shape::Option(&{})", self.expression(inner)),
@@ -276,6 +278,7 @@ impl Emitter<'_> {
             Shape::Map(name) => format!("json::entries({json}, {})", self.entry_from(name)),
             Shape::Option(inner) => match inner.as_ref() {
                 Shape::Bytes => format!("json::optional_bytes({json})"),
+                Shape::Json => format!("json::optional_text_of({json})"),
                 Shape::Map(name) => {
                     format!("json::optional_entries({json}, {})", self.entry_from(name))
                 }
@@ -293,6 +296,9 @@ impl Emitter<'_> {
             Shape::Option(inner) => match inner.as_ref() {
                 Shape::Bytes => {
                     format!("{model}.map_or(Value::Null, |bytes| json::base64(&bytes))")
+                }
+                Shape::Json => {
+                    format!("{model}.map_or(Value::Null, |text| json::value_of(&text))")
                 }
                 Shape::Map(name) => format!(
                     "{model}.map_or(Value::Null, |rows| json::from_entries(rows, {}))",
@@ -461,6 +467,23 @@ impl Emitter<'_> {
         if !methods.is_empty() {
             let _ = writeln!(out, "impl {} {{\n{methods}}}", self.path(&named.name));
         }
+    }
+
+    /// From JSON to each type and back, by the type's name.
+    fn models(&self, out: &mut String) {
+        let mut rows = String::new();
+        for named in &self.contract.types {
+            let _ = writeln!(
+                rows,
+                "    ({:?}, |value| <{} as Json>::from_json(value).to_json()),",
+                pascal(&named.name),
+                self.path(&named.name)
+            );
+        }
+        let _ = writeln!(
+            out,
+            "/// From checked JSON to the model and back, for each type by its name. What is not called is not linked.\npub static MODELS: &[(&str, fn(Value) -> Value)] = &[\n{rows}];"
+        );
     }
 
     // ---- operations ----

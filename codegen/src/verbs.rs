@@ -16,7 +16,8 @@ pub(crate) fn meaning(function: &str) -> Option<(Effect, bool)> {
     let verb = function.split('-').next().unwrap_or(function);
     let bare = verb == function;
     Some(match function {
-        "find-or-create" => (Effect::Write, true),
+        // Adding a party to what has it already changes nothing.
+        "find-or-create" | "add-party" => (Effect::Write, true),
         _ => match verb {
             "get" | "list" | "find" | "search" | "filter" | "run" | "check" | "download" => {
                 (Effect::Read, true)
@@ -44,6 +45,7 @@ mod tests {
             ("create", Some((Effect::Write, false))),
             ("add", Some((Effect::Write, true))),
             ("add-note", Some((Effect::Write, false))),
+            ("add-party", Some((Effect::Write, true))),
             ("find", Some((Effect::Read, true))),
             ("find-or-create", Some((Effect::Write, true))),
             ("delete", Some((Effect::Destructive, true))),

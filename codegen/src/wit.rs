@@ -196,6 +196,8 @@ pub(crate) enum Shape {
     },
     Number,
     Text,
+    /// A text that holds JSON, which is itself in the JSON face.
+    Json,
     Bytes,
     List(Box<Shape>),
     Option(Box<Shape>),
@@ -221,7 +223,14 @@ const BYTE: Shape = Shape::Integer {
 };
 
 /// What `@json` says beyond a name.
-const FORMS: &[&str] = &["bare", "change", "object", "base64", "name-or-number"];
+const FORMS: &[&str] = &[
+    "bare",
+    "change",
+    "object",
+    "base64",
+    "value",
+    "name-or-number",
+];
 
 impl Contract {
     /// Reads the WIT package in a folder (with its dependencies under `deps/`).
@@ -702,6 +711,14 @@ impl Reader<'_> {
                     _ => return Err(misplaced("`@json base64` stands on a list of bytes")),
                 };
             }
+            Some("value") => {
+                shape = match shape {
+                    Shape::Option(text) if *text == Shape::Text => {
+                        Shape::Option(Box::new(Shape::Json))
+                    }
+                    _ => return Err(misplaced("`@json value` stands on an option of a string")),
+                };
+            }
             Some("object") => {
                 shape = match shape {
                     Shape::List(item) => self.map(&item, &misplaced)?,
@@ -962,6 +979,7 @@ pub(crate) fn json_kinds(types: &[Named], shape: &Shape) -> Vec<&'static str> {
         Shape::Boolean => vec!["boolean"],
         Shape::Integer { .. } | Shape::Number => vec!["number"],
         Shape::Text | Shape::Bytes => vec!["string"],
+        Shape::Json => vec!["boolean", "number", "string", "array", "object"],
         Shape::List(_) => vec!["array"],
         Shape::Map(_) => vec!["object"],
         Shape::Option(inner) => json_kinds(types, inner),

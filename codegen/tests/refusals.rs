@@ -320,6 +320,9 @@ fn a_tag_fits_the_type_of_its_field() {
         ("json base64", "string"),
         ("json base64", "list<u16>"),
         ("json base64", "option<string>"),
+        ("json value", "string"),
+        ("json value", "option<u64>"),
+        ("json value", "list<string>"),
         ("json object", "thing"),
         ("json object", "option<thing>"),
         ("json object", "list<string>"),
@@ -356,6 +359,7 @@ fn a_tag_fits_the_payload_of_its_case() {
         ("range 0..300", "one(u8)"),
         ("choices stage after board", "one(string)"),
         ("json base64", "one(string)"),
+        ("json value", "one(string)"),
         ("json bare", "one(string)"),
         ("json object", "one(list<string>)"),
         ("default red", "one(string)"),
@@ -374,7 +378,7 @@ fn a_tag_fits_the_payload_of_its_case() {
 
 #[test]
 fn a_variant_is_tagged_bare_or_a_change() {
-    for form in ["object", "base64", "myName"] {
+    for form in ["object", "base64", "value", "myName"] {
         let types = REF.replace("@json bare", &format!("@json {form}"));
         let refusal = refusal(&field(&types, "/// A record.\nfield: ref,"));
         assert!(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use capsule_host::fake::{Clock, Fake, FakeOptions, Fault, FaultRule};
 use http::Method;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -34,6 +34,8 @@ fn command(arguments: &[&str]) -> Command {
         .env("CAPSULE_COMPONENT", component())
         .env("TOKEN", TOKEN)
         .env_remove("RUST_LOG")
+        .env_remove("CAPSULE_HOST_STORE")
+        .env_remove("CAPSULE_HOST_KEY")
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
@@ -226,6 +228,145 @@ async fn a_component_that_is_not_there_is_told_with_the_way_to_build_it() {
     assert!(ended.err.contains("cargo xtask build"), "{}", ended.err);
 }
 
+// connect
+
+/// Opens a page of this machine as a browser does, and gives the answer's text.
+async fn open(url: &str) -> String {
+    let url = url::Url::parse(url).unwrap();
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+    let mut stream = tokio::net::TcpStream::connect(&host).await.unwrap();
+    let target = &url[url::Position::BeforePath..];
+    let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// Signs in as the fake's administrator, and gives how the command ended, and what the browser showed at the end.
+async fn connect(served: &Served, store: &str) -> (Ended, String) {
+    let arguments = [
+        "connect",
+        "trial",
+        "--client-id",
+        "app",
+        "--port",
+        "0",
+        "--store",
+        store,
+    ];
+    let mut child = command(&[&arguments[..], &["--base-url", &served.url]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).await.unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    let address = told["open"].as_str().unwrap();
+    let asked = url::Url::parse(address).unwrap();
+    let redirect = asked.query_pairs().find(|(name, _)| name == "redirect_uri");
+    // The port is known only now.
+    served
+        .fake
+        .register_client("app", None, &redirect.unwrap().1);
+    let back = open(address).await;
+    let location = back
+        .lines()
+        .find_map(|line| line.strip_prefix("location: "))
+        .unwrap_or_else(|| panic!("{back}"));
+    let page = open(location).await;
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).await.unwrap();
+    let mut output = child.wait_with_output().await.unwrap();
+    output.stdout = rest.into_bytes();
+    (Ended::new(output), page)
+}
+
+#[tokio::test]
+async fn a_connection_is_made_used_listed_and_removed() {
+    let served = Served::strict().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store").display().to_string();
+    let (connected, page) = connect(&served, &store).await;
+    assert_eq!(connected.code, 0, "{}", connected.err);
+    assert!(
+        page.starts_with("HTTP/1.1 200") && page.contains("trial"),
+        "{page}"
+    );
+    assert_eq!(connected.json()["connection"], "trial");
+
+    let kept = ["--connection", "trial", "--store", &store];
+    let called = run(&[&["call", "parties.list-all"], &kept[..]].concat()).await;
+    assert_eq!(called.code, 0, "{}", called.err);
+
+    let list = ["connections", "list", "--store", &store];
+    let listed = run(&list).await.json();
+    assert_eq!(listed[0]["name"], "trial");
+    assert_eq!(listed[0]["origin"], served.url.as_str());
+    assert!(listed[0]["webUrl"].is_string(), "{listed}");
+
+    let removed = run(&["connections", "remove", "trial", "--store", &store]).await;
+    assert_eq!(removed.code, 0, "{}", removed.err);
+    assert_eq!(run(&list).await.json(), json!([]));
+    let revoked = served.fake.journal();
+    let revoked = revoked.iter().filter(|row| row.path.contains("revoke"));
+    assert!(revoked.count() >= 1);
+}
+
+#[tokio::test]
+async fn a_kept_token_does_not_go_to_another_address() {
+    let served = Served::small().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store").display().to_string();
+    let (connected, _) = connect(&served, &store).await;
+    assert_eq!(connected.code, 0, "{}", connected.err);
+    let stranger = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", stranger.local_addr().unwrap());
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = stranger.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let answer = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    let call = [
+        "call",
+        "parties.list-all",
+        "--connection",
+        "trial",
+        "--store",
+        &store,
+    ];
+    let ended = run(&[&call[..], &["--base-url", &url]].concat()).await;
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    // What the sandbox has instead of the token, which is worth nothing.
+    let heard = heard.await.unwrap();
+    assert!(heard.contains("Bearer cph_"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_there_is_told_with_the_way_to_make_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store").display().to_string();
+    let call = [
+        "call",
+        "parties.list-all",
+        "--connection",
+        "trial",
+        "--store",
+        &store,
+    ];
+    let ended = run(&call).await;
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("capsule-host connect"), "{}", ended.err);
+    assert!(!Path::new(&store).exists());
+}
+
 // call
 
 #[tokio::test]
@@ -238,6 +379,64 @@ async fn a_call_prints_the_record_on_one_line() {
     assert_eq!(made.json()["lastName"], "Duarte");
     assert_eq!(made.err, "");
     assert_eq!(served.fake.party_count(), before + 1);
+}
+
+#[tokio::test]
+async fn a_recorded_call_replays_without_token_and_account() {
+    let served = Served::small().await;
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("create.json").display().to_string();
+    let input = json!({"firstName": "Ines", "lastName": "Duarte"}).to_string();
+    let call = ["call", "people.create", "--input", &input];
+    let made = served
+        .run(&[&call[..], &["--record", &tape]].concat())
+        .await;
+    assert_eq!(made.code, 0, "{}", made.err);
+    let text = std::fs::read_to_string(&tape).unwrap();
+    assert!(!text.contains(TOKEN) && text.contains("Duarte"), "{text}");
+    let people = served.fake.party_count();
+
+    let again = run(&[&call[..], &["--replay", &tape]].concat()).await;
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(again.json(), made.json());
+    assert_eq!(served.fake.party_count(), people);
+
+    let twice = served
+        .run(&[&call[..], &["--record", &tape]].concat())
+        .await;
+    assert_eq!(twice.code, 2, "{}", twice.err);
+    assert_eq!(served.fake.party_count(), people);
+}
+
+#[tokio::test]
+async fn a_call_that_leaves_its_recording_says_where() {
+    let served = Served::small().await;
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("create.json").display().to_string();
+    let input = |name: &str| json!({"firstName": "Ines", "lastName": name}).to_string();
+    let (duarte, costa) = (input("Duarte"), input("Costa"));
+    let call = [
+        "call",
+        "people.create",
+        "--input",
+        &duarte,
+        "--record",
+        &tape,
+    ];
+    assert_eq!(served.run(&call).await.code, 0);
+    let call = [
+        "call",
+        "people.create",
+        "--input",
+        &costa,
+        "--replay",
+        &tape,
+    ];
+    let other = run(&call).await;
+    assert_eq!(other.code, 1, "{}", other.err);
+    for part in ["/party/lastName", "never came: POST"] {
+        assert!(other.err.contains(part), "{part}: {}", other.err);
+    }
 }
 
 #[tokio::test]
@@ -758,6 +957,49 @@ async fn the_fake_tells_its_address_on_one_line_and_answers_there() {
     ])
     .await;
     assert_eq!(list.json()["total"], 7);
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_fake_delivers_to_the_hooks_that_are_made_on_it() {
+    let mut command = command(&["fake", "--port", "0", "--parties", "1"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
+    let told: Value = serde_json::from_str(&first.unwrap().unwrap().unwrap()).unwrap();
+    let url = told["url"].as_str().unwrap();
+    let account = ["--token-env", "TOKEN", "--base-url", url];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}/h", listener.local_addr().unwrap());
+    let hook = json!({"event": "party/created", "targetUrl": target}).to_string();
+    let subscribed = ["call", "hooks.subscribe", "--input", &hook];
+    let ended = run(&[&subscribed[..], &account].concat()).await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let created = [
+        "call",
+        "people.create",
+        "--input",
+        r#"{"lastName": "Duarte"}"#,
+    ];
+    let ended = run(&[&created[..], &account].concat()).await;
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let delivered = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        while !String::from_utf8_lossy(&bytes).contains("Duarte") {
+            assert_ne!(socket.read_buf(&mut bytes).await.unwrap(), 0);
+        }
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let request = tokio::time::timeout(Duration::from_secs(30), delivered)
+        .await
+        .expect("nothing is delivered");
+    assert!(request.starts_with("POST /h"), "{request}");
+    assert!(request.contains("party/created"), "{request}");
     child.kill().await.unwrap();
 }
 

@@ -1,6 +1,8 @@
 //! What a caller can mend.
 
-use crate::bindings::integration::connector::types::{Ambiguity, Error, PermanentError, Violation};
+use crate::bindings::integration::connector::types::{
+    Ambiguity, Error, PermanentError, TransientError, Violation,
+};
 
 /// Faults of an input, gathered so that the caller hears of all of them at once.
 #[derive(Default)]
@@ -44,5 +46,39 @@ impl Faults {
         } else {
             Ok(())
         }
+    }
+}
+
+/// An error in one sentence, to be told beside what was done.
+pub(super) fn reason(error: Error) -> String {
+    use PermanentError as P;
+    let cause = match error {
+        Error::Permanent(cause) => cause,
+        Error::Transient(TransientError::Unavailable(fault) | TransientError::TimedOut(fault)) => {
+            return fault.message;
+        }
+        Error::Transient(TransientError::RateLimited(_)) => return "too many requests".into(),
+        Error::ExecutionFailed => return "the execution failed".into(),
+    };
+    match cause {
+        P::InvalidInput(violations) => {
+            let told: Vec<String> = violations
+                .iter()
+                .map(|one| format!("{}: {}", one.pointer, one.message))
+                .collect();
+            told.join("; ")
+        }
+        P::Ambiguous(_) => "a name matches several records".into(),
+        P::Unauthenticated(fault)
+        | P::Forbidden(fault)
+        | P::QuotaExhausted(fault)
+        | P::NotFound(fault)
+        | P::Conflict(fault)
+        | P::TooLarge(fault)
+        | P::Unsupported(fault)
+        | P::StaleCursor(fault)
+        | P::OutcomeUnknown(fault)
+        | P::Incomplete(fault)
+        | P::MalformedResponse(fault) => fault.message,
     }
 }

@@ -1,6 +1,6 @@
 //! Calls side by side in one sandbox.
 
-use super::{judged, known, parsed};
+use super::{judged, known, parsed, text};
 use crate::api::{Client, violation};
 use crate::bindings::exports::integration::connector::operations::{
     Call, ManyOptions, OnFailure, Outcome, OutcomeStatus,
@@ -166,8 +166,8 @@ impl Outcomes {
         on_failure: OnFailure,
     ) -> bool {
         self.settled += 1;
-        let (status, goes_on) = match result {
-            Ok(output) => (OutcomeStatus::Done(output.to_string()), true),
+        let (status, goes_on) = match result.and_then(text) {
+            Ok(output) => (OutcomeStatus::Done(output), true),
             Err(error) => {
                 let limited = matches!(error, Error::Transient(TransientError::RateLimited(_)));
                 (

@@ -1,16 +1,17 @@
 //! People and organisations alike.
 
 use super::deletion::gone;
-use super::party;
-use super::read::{Speller, by_id, one, page_of};
+use super::filter::filter as judged;
+use super::read::{Speller, by_id, deleted, one, page_of};
 use super::timeline::entries;
-use crate::api::{Call, Client, Span, record};
+use crate::api::{Call, Client, Span};
 use crate::bindings::capsule::crm::types::{
-    DeletedPage, DeletedRecord, Deletion, EntryPage, FilterParties, GetParties, GetParty,
-    ListDeletedRecords, ListOfEntries, ListOfOpportunities, ListOfPeople, ListOfProjects,
-    ListParties, OpportunityPage, PartiesById, Party, PartyPage, ProjectPage, SearchParties,
+    DeletedPage, Deletion, EntryPage, FilterParties, GetParties, GetParty, ListDeletedRecords,
+    ListOfEntries, ListOfOpportunities, ListOfPeople, ListOfProjects, ListParties, OpportunityPage,
+    PartiesById, Party, PartyPage, ProjectPage, SearchParties,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::model::field::Entity;
 use crate::model::{Embeds, Kind};
 use serde_json::json;
 
@@ -94,12 +95,12 @@ pub async fn search(client: &Client, input: SearchParties) -> Result<PartyPage, 
 /// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; `stale-cursor`; and what
 /// sending gives.
 pub async fn filter(client: &Client, input: FilterParties) -> Result<PartyPage, Error> {
-    let filter = party::filter(client, &input.conditions, &input.order_by).await?;
+    let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
+    let filter = judged(client, Entity::Parties, &input.conditions, &input.order_by).await?;
     let call = Call::ask(
         &["parties", "filters", "results"],
         json!({ "filter": filter }),
     );
-    let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
     Ok(PartyPage {
         items: page.items,
@@ -124,18 +125,7 @@ pub async fn list_deleted(
     client: &Client,
     input: ListDeletedRecords,
 ) -> Result<DeletedPage, Error> {
-    let call = Call::get(&["parties", "deleted"]).with("since", input.since.as_str());
-    let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let page = client.feed(&call, "parties", span).await?;
-    let items = page
-        .rows
-        .into_iter()
-        .map(|row| record::<DeletedRecord>(&call, 200, row))
-        .collect::<Result<_, _>>()?;
-    Ok(DeletedPage {
-        items,
-        next: page.next,
-    })
+    deleted(client, Entity::Parties, &input).await
 }
 
 /// List the people of an organisation.

@@ -1,9 +1,10 @@
 //! From Capsule's rows to records of the contract.
 
 use crate::api::{Answer, Call, Client, Page, Span, record};
+use crate::bindings::capsule::crm::types::{DeletedPage, DeletedRecord, ListDeletedRecords};
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::Json;
-use crate::model::field::Definition;
+use crate::model::field::{Definition, Entity};
 use crate::model::{Embeds, Kind, spell};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -240,5 +241,26 @@ fn records<T: Json>(speller: &Speller, call: &Call, page: Page) -> Result<Record
         items,
         next: page.next,
         total: page.total,
+    })
+}
+
+/// A page of a deleted feed, which needs a point in time (API reference 2.7).
+pub(super) async fn deleted(
+    client: &Client,
+    entity: Entity,
+    input: &ListDeletedRecords,
+) -> Result<DeletedPage, Error> {
+    let path = entity.path();
+    let call = Call::get(&[path, "deleted"]).with("since", input.since.as_str());
+    let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
+    let page = client.feed(&call, path, span).await?;
+    let items = page
+        .rows
+        .into_iter()
+        .map(|row| record::<DeletedRecord>(&call, 200, row))
+        .collect::<Result<_, _>>()?;
+    Ok(DeletedPage {
+        items,
+        next: page.next,
     })
 }

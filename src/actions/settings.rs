@@ -353,7 +353,7 @@ fn with_status(call: Call, status: Value) -> Call {
 }
 
 /// The kind of record that an entity's filters find, and the case of the contract that it stands in.
-fn kind(entity: EntityName) -> (Kind, &'static str) {
+pub(super) fn kind(entity: EntityName) -> (Kind, &'static str) {
     match entity {
         EntityName::Parties => (Kind::Party, "party"),
         EntityName::Opportunities => (Kind::Opportunity, "opportunity"),
@@ -361,7 +361,7 @@ fn kind(entity: EntityName) -> (Kind, &'static str) {
     }
 }
 
-fn embeds(entity: Entity, embed: Option<&AnyEmbed>) -> Embeds {
+pub(super) fn embeds(entity: Entity, embed: Option<&AnyEmbed>) -> Embeds {
     let Some(embed) = embed else {
         return Embeds::default();
     };

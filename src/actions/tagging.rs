@@ -19,6 +19,22 @@ pub(crate) fn check(tags: &[Ref], at: &str, faults: &mut Faults) {
     }
 }
 
+/// Takes note of what is wrong in a change by itself.
+pub(crate) fn check_change(change: &TagChanges, faults: &mut Faults) {
+    if change.replace.is_some() && !(change.add.is_empty() && change.remove.is_empty()) {
+        let message = "`replace` says all there is: it can't stand beside `add` or `remove`";
+        faults.add(violation("/tags/replace", "range", message));
+    }
+    for (name, all) in [
+        ("add", Some(&change.add)),
+        ("remove", Some(&change.remove)),
+        ("replace", change.replace.as_ref()),
+    ] {
+        let all = all.map_or(&[][..], Vec::as_slice);
+        check(all, &format!("/tags/{name}"), faults);
+    }
+}
+
 /// What to send so that the record has these tags; those that it has already, and those that stand twice, are left out.
 pub(crate) fn added(wanted: &[Ref], current: &[Tag]) -> Vec<Value> {
     let mut out = Vec::new();

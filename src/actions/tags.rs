@@ -1,5 +1,6 @@
 //! Tags: those that there are, and those on a record.
 
+use super::body::put;
 use super::deletion::gone;
 use super::faults::Faults;
 use super::read::{counted, listed, single};
@@ -7,7 +8,7 @@ use super::tagging;
 use crate::api::{Call, Client, Span, invalid, malformed, record};
 use crate::bindings::capsule::crm::types::{
     Deletion, ListTags, NewTag, RecordRef, Tag, TagChanges, TagDefinition, TagPage, TagUpdate,
-    Tagged, TagsOnRecord, TextChange, WhichTag,
+    Tagged, TagsOnRecord, WhichTag,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::model::Embeds;
@@ -79,9 +80,7 @@ pub async fn create(client: &Client, input: NewTag) -> Result<TagDefinition, Err
     named(Some(&input.name))?;
     let mut body = Map::new();
     body.insert("name".into(), input.name.into());
-    if let Some(description) = input.description {
-        body.insert("description".into(), description.into());
-    }
+    put(&mut body, "description", input.description);
     body.insert("dataTag".into(), input.data_tag.into());
     let path = Entity::from(input.entity).path();
     let call = Call::create(&[path, "tags"], json!({ "tag": body }));
@@ -95,17 +94,9 @@ pub async fn create(client: &Client, input: NewTag) -> Result<TagDefinition, Err
 pub async fn update(client: &Client, input: TagUpdate) -> Result<TagDefinition, Error> {
     named(input.name.as_deref())?;
     let mut body = Map::new();
-    if let Some(name) = input.name {
-        body.insert("name".into(), name.into());
-    }
-    match input.description {
-        None => {}
-        Some(TextChange::Set(text)) => drop(body.insert("description".into(), text.into())),
-        Some(TextChange::Clear) => drop(body.insert("description".into(), Value::Null)),
-    }
-    if let Some(data_tag) = input.data_tag {
-        body.insert("dataTag".into(), data_tag.into());
-    }
+    put(&mut body, "name", input.name);
+    put(&mut body, "description", input.description);
+    put(&mut body, "dataTag", input.data_tag);
     let id = input.id.to_string();
     let segments = [Entity::from(input.entity).path(), "tags", id.as_str()];
     let call = if body.is_empty() {

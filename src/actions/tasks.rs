@@ -1,5 +1,6 @@
 //! Tasks.
 
+use super::body::put;
 use super::deletion::gone;
 use super::faults::Faults;
 use super::read::{by_id, counted};
@@ -10,7 +11,6 @@ use crate::bindings::capsule::crm::types::{
     TextChange, WhichTask,
 };
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::Json;
 use crate::model::{Embeds, is_time, linked, put_related, spell_task};
 use serde_json::{Map, Value, json};
 
@@ -26,16 +26,10 @@ pub async fn create(client: &Client, input: NewTask) -> Result<Task, Error> {
     )?;
     let mut body = Map::new();
     body.insert("description".into(), input.description.into());
-    if let Some(detail) = input.detail {
-        body.insert("detail".into(), detail.into());
-    }
+    put(&mut body, "detail", input.detail);
     body.insert("dueOn".into(), input.due_on.into());
-    if let Some(time) = input.due_time {
-        body.insert("dueTime".into(), time.into());
-    }
-    if let Some(repeat) = input.repeat {
-        body.insert("repeat".into(), repeat.to_json());
-    }
+    put(&mut body, "dueTime", input.due_time);
+    put(&mut body, "repeat", input.repeat);
     put_related(&mut body, input.related_to.as_ref(), false);
     let set = |wanted: Option<Ref>| wanted.map(RefChange::Set);
     put_names(client, &mut body, &set(input.category), &set(input.owner)).await?;
@@ -59,22 +53,12 @@ pub async fn update(client: &Client, input: TaskUpdate) -> Result<Task, Error> {
     check(input.description.as_deref(), time, repeat)?;
     let mut body = Map::new();
     for (key, text) in [("description", input.description), ("dueOn", input.due_on)] {
-        if let Some(text) = text {
-            body.insert(key.into(), text.into());
-        }
+        put(&mut body, key, text);
     }
     for (key, change) in [("detail", input.detail), ("dueTime", input.due_time)] {
-        match change {
-            None => {}
-            Some(TextChange::Set(text)) => drop(body.insert(key.into(), text.into())),
-            Some(TextChange::Clear) => drop(body.insert(key.into(), Value::Null)),
-        }
+        put(&mut body, key, change);
     }
-    match input.repeat {
-        None => {}
-        Some(RepeatChange::Set(repeat)) => drop(body.insert("repeat".into(), repeat.to_json())),
-        Some(RepeatChange::Clear) => drop(body.insert("repeat".into(), Value::Null)),
-    }
+    put(&mut body, "repeat", input.repeat);
     match &input.related_to {
         None => {}
         Some(RecordChange::Set(wanted)) => put_related(&mut body, Some(wanted), true),
@@ -187,9 +171,7 @@ pub async fn list_all(client: &Client, input: ListTasks) -> Result<TaskPage, Err
 pub async fn complete(client: &Client, input: CompleteTask) -> Result<Task, Error> {
     let mut body = Map::new();
     body.insert("status".into(), "COMPLETED".into());
-    if let Some(at) = input.completed_at {
-        body.insert("completedAt".into(), at.into());
-    }
+    put(&mut body, "completedAt", input.completed_at);
     send(client, change(input.id, body), input.embed.as_ref()).await
 }
 

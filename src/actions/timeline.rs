@@ -1,10 +1,11 @@
 //! Timelines: notes, e-mails and completed tasks.
 
+use super::body::put;
 use super::deletion::gone;
 use super::read::single;
 use crate::api::{Call, Client, Span, invalid, record};
 use crate::bindings::capsule::crm::types::{
-    Deletion, Entry, EntryPage, EntryUpdate, GetEntry, ListTimeline, NewNote, TextChange,
+    Deletion, Entry, EntryPage, EntryUpdate, GetEntry, ListTimeline, NewNote,
 };
 use crate::bindings::integration::connector::types::{Cursor, Error};
 use crate::model::{linked, put_related};
@@ -26,9 +27,7 @@ pub async fn add_note(client: &Client, input: NewNote) -> Result<Entry, Error> {
         let id = client.activity_type(wanted, "/activityType").await?;
         body.insert("activityType".into(), json!({ "id": id }));
     }
-    if let Some(at) = input.entry_at {
-        body.insert("entryAt".into(), at.into());
-    }
+    put(&mut body, "entryAt", input.entry_at);
     let call = Call::create(&["entries"], json!({ "entry": body }));
     single(client, &call.embed(linked(input.embed.as_ref())), "entry").await
 }
@@ -65,11 +64,7 @@ pub async fn update(client: &Client, input: EntryUpdate) -> Result<Entry, Error>
         }
     }
     for (key, change) in [("content", input.content), ("subject", input.subject)] {
-        match change {
-            None => {}
-            Some(TextChange::Set(text)) => drop(body.insert(key.into(), text.into())),
-            Some(TextChange::Clear) => drop(body.insert(key.into(), Value::Null)),
-        }
+        put(&mut body, key, change);
     }
     let call = if body.is_empty() {
         read

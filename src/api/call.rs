@@ -1,6 +1,7 @@
 //! One request to the API, before it is sent.
 
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// How.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub struct Call {
     /// Encoded, from the root: `/api/v2/parties/5`.
     pub(crate) path: String,
     /// Not encoded.
-    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) query: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Option<Value>,
     /// Sending it again leaves the same state, or the operation looks before it does.
     pub(crate) repeat_safe: bool,
@@ -53,6 +54,12 @@ impl Call {
             body: Some(body),
             ..Self::new(Method::Post, segments, false)
         }
+    }
+
+    /// A request that does something and has no JSON to send: not repeat-safe.
+    #[must_use]
+    pub fn post(segments: &[&str]) -> Self {
+        Self::new(Method::Post, segments, false)
     }
 
     /// A read that asks with a body.
@@ -79,7 +86,7 @@ impl Call {
         Self::new(Method::Delete, segments, true)
     }
 
-    fn new(method: Method, segments: &[&str], repeat_safe: bool) -> Self {
+    pub(super) fn new(method: Method, segments: &[&str], repeat_safe: bool) -> Self {
         let mut path = String::from("/api/v2");
         for segment in segments {
             path.push('/');
@@ -96,8 +103,8 @@ impl Call {
 
     /// With a parameter.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
         self
     }
 
@@ -118,13 +125,20 @@ impl Call {
         self
     }
 
+    /// Repeating it would double something, though it changes what is there.
+    #[must_use]
+    pub fn once(mut self) -> Self {
+        self.repeat_safe = false;
+        self
+    }
+
     /// Path and query, encoded.
     #[must_use]
     pub fn target(&self) -> String {
         let mut target = self.path.clone();
         for (index, (name, value)) in self.query.iter().enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
-            target.push_str(name);
+            encode(&mut target, name);
             target.push('=');
             encode(&mut target, value);
         }
@@ -156,6 +170,14 @@ fn encode(out: &mut String, text: &str) {
             out.push(digit(byte & 15));
         }
     }
+}
+
+/// A text for a header: percent-encoded, without the comma, which parts the values of a header.
+#[must_use]
+pub(crate) fn for_header(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    encode(&mut encoded, text);
+    encoded.replace(',', "%2C")
 }
 
 /// `application/x-www-form-urlencoded` of pairs, each value encoded.

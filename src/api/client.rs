@@ -3,7 +3,8 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::directory::Directory;
-use super::error::{fault, from_lost, from_status, invalid};
+use super::error::{fault, from_lost, from_status, invalid, too_large};
+use super::headers;
 use super::transport::Transport;
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 /// Where Capsule's API is, unless `CAPSULE_API_BASE` says otherwise.
 pub const API_BASE: &str = "https://api.capsulecrm.com";
 
-/// Largest body that is sent as JSON.
+/// Largest body that is sent as JSON. Files have a limit of their own.
 const MOST_BYTES: usize = 1 << 20;
 
 /// What the environment says, read anew at each call.
@@ -63,6 +64,69 @@ impl Client {
     /// # Errors
     /// Every case of the table in `error.rs`.
     pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
+        let body = match &call.body {
+            None => Vec::new(),
+            Some(body) => body.to_string().into_bytes(),
+        };
+        if body.len() > MOST_BYTES {
+            return Err(too_large("The input is larger than 1 MiB."));
+        }
+        let mut builder = self
+            .request(call)?
+            .header(http::header::ACCEPT, "application/json");
+        if call.body.is_some() {
+            builder = builder.header(http::header::CONTENT_TYPE, "application/json");
+        }
+        let request = builder.body(body).map_err(|_| bad_token())?;
+        self.exchange(call, request).await
+    }
+
+    /// Uploads a file: its bytes are the body, its name and its type stand in headers, which the caller has made fit for them.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub(crate) async fn upload(
+        &self,
+        call: &Call,
+        filename: &str,
+        content_type: &str,
+        content: Vec<u8>,
+    ) -> Result<Answer, Error> {
+        let request = self
+            .request(call)?
+            .header(http::header::ACCEPT, "application/json")
+            .header(headers::CONTENT_TYPE, content_type)
+            .header(http::header::CONTENT_LENGTH, content.len())
+            .header(headers::FILENAME, filename)
+            .body(content)
+            .map_err(|_| bad_token())?;
+        self.exchange(call, request).await
+    }
+
+    /// Downloads a file of at most so many bytes, whatever they are.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); the answer is not read as JSON.
+    pub(crate) async fn download(
+        &self,
+        call: &Call,
+        most: usize,
+    ) -> Result<http::Response<Vec<u8>>, Error> {
+        let request = self
+            .request(call)?
+            .header(http::header::ACCEPT, "*/*")
+            .body(Vec::new())
+            .map_err(|_| bad_token())?;
+        let response = self
+            .transport
+            .send_within(request, most)
+            .await
+            .map_err(|lost| from_lost(call, lost))?;
+        succeeded(call, response)
+    }
+
+    /// The head of a request, with the access token.
+    fn request(&self, call: &Call) -> Result<http::request::Builder, Error> {
         let Some(token) = self
             .settings
             .access_token
@@ -73,30 +137,10 @@ impl Client {
                 "No account is connected: the environment has no CAPSULE_ACCESS_TOKEN.",
             ))));
         };
-        let mut builder = http::Request::builder()
+        Ok(http::Request::builder()
             .method(call.method.http())
             .uri(self.uri(&call.target())?)
-            .header(http::header::AUTHORIZATION, format!("Bearer {token}"))
-            .header(http::header::ACCEPT, "application/json");
-        let body = match &call.body {
-            None => Vec::new(),
-            Some(body) => {
-                builder = builder.header(http::header::CONTENT_TYPE, "application/json");
-                body.to_string().into_bytes()
-            }
-        };
-        if body.len() > MOST_BYTES {
-            return Err(Error::Permanent(PermanentError::TooLarge(fault(
-                "The input is larger than 1 MiB.",
-            ))));
-        }
-        let request = builder.body(body).map_err(|_| {
-            // A token that can't stand in a header: say so without showing it.
-            Error::Permanent(PermanentError::Unauthenticated(fault(
-                "CAPSULE_ACCESS_TOKEN holds characters that a header can't carry.",
-            )))
-        })?;
-        self.exchange(call, request).await
+            .header(http::header::AUTHORIZATION, format!("Bearer {token}")))
     }
 
     /// Sends a form to one of the OAuth endpoints: no access token, the credentials are in the body.
@@ -134,16 +178,7 @@ impl Client {
             .send(request)
             .await
             .map_err(|lost| from_lost(call, lost))?;
-        if response.status().is_success() {
-            Answer::new(call, response)
-        } else {
-            Err(from_status(
-                call,
-                response.status().as_u16(),
-                response.headers(),
-                response.body(),
-            ))
-        }
+        Answer::new(call, succeeded(call, response)?)
     }
 
     /// The address of a path under the base.
@@ -190,6 +225,30 @@ impl Client {
     pub(crate) fn elapsed(&self) -> Duration {
         self.transport.elapsed()
     }
+}
+
+/// An answer with a 2xx status.
+fn succeeded(
+    call: &Call,
+    response: http::Response<Vec<u8>>,
+) -> Result<http::Response<Vec<u8>>, Error> {
+    if response.status().is_success() {
+        Ok(response)
+    } else {
+        Err(from_status(
+            call,
+            response.status().as_u16(),
+            response.headers(),
+            response.body(),
+        ))
+    }
+}
+
+/// A token that can't stand in a header: says so without showing it.
+fn bad_token() -> Error {
+    Error::Permanent(PermanentError::Unauthenticated(fault(
+        "CAPSULE_ACCESS_TOKEN holds characters that a header can't carry.",
+    )))
 }
 
 fn bad_base() -> Error {

@@ -7,6 +7,7 @@ use super::error::{ambiguous, invalid};
 use super::once::Once;
 use super::page::Span;
 use super::roster::{Named, Roster};
+use super::steps::Step;
 use crate::bindings::capsule::crm::types::{
     ActivityTypeRef, NestedName, NestedTeam, NestedUser, Ref, Tag,
 };
@@ -24,10 +25,12 @@ pub(super) struct Directory {
     teams: Once<Vec<NestedTeam>>,
     titles: Once<Vec<String>>,
     countries: Once<Vec<String>>,
+    currencies: Once<Vec<(String, Option<String>)>>,
     site: Once<String>,
     activity_types: Once<Vec<NestedName>>,
     tags: [Once<Vec<Tag>>; 3],
     definitions: [Once<Vec<Definition>>; 3],
+    pub(super) steps: [Once<Vec<Step>>; 2],
     pub(super) rosters: [Once<Vec<Named>>; Roster::COUNT],
 }
 
@@ -41,7 +44,11 @@ impl Client {
         segments: &[&str],
         key: &str,
     ) -> Result<(Call, Vec<Value>), Error> {
-        let call = Call::get(segments);
+        self.all_of(Call::get(segments), key).await
+    }
+
+    /// All rows of a list that takes parameters.
+    pub(super) async fn all_of(&self, call: Call, key: &str) -> Result<(Call, Vec<Value>), Error> {
         let page = self
             .page(
                 &call,
@@ -59,6 +66,14 @@ impl Client {
             )));
         }
         Ok((call, page.rows))
+    }
+
+    /// All rows of a list of settings, as they are now.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn rows(&self, segments: &[&str], key: &str) -> Result<Vec<Value>, Error> {
+        self.all(segments, key).await.map(|(_, rows)| rows)
     }
 
     /// All users.
@@ -112,6 +127,24 @@ impl Client {
         self.directory
             .countries
             .get(async || self.texts("countries", "countries", "name").await)
+            .await
+    }
+
+    /// The currencies that a value may have: ISO 4217 code and name.
+    ///
+    /// # Errors
+    /// What sending gives.
+    pub async fn currencies(&self) -> Result<Rc<Vec<(String, Option<String>)>>, Error> {
+        self.directory
+            .currencies
+            .get(async || {
+                let (_, rows) = self.all(&["currencies"], "currencies").await?;
+                let text = |row: &Value, key: &str| row.get(key)?.as_str().map(ToOwned::to_owned);
+                Ok(rows
+                    .iter()
+                    .filter_map(|row| Some((text(row, "code")?, text(row, "name"))))
+                    .collect())
+            })
             .await
     }
 

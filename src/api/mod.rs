@@ -10,15 +10,17 @@ mod error;
 pub(crate) mod headers;
 mod once;
 mod page;
+mod raw;
 mod roster;
 #[cfg(test)]
 pub(crate) mod script;
+mod steps;
 mod transport;
 
 pub use answer::Answer;
 pub(crate) use answer::record;
-pub(crate) use call::form;
 pub use call::{Call, Method};
+pub(crate) use call::{for_header, form};
 pub use client::{API_BASE, Client, Settings};
 pub use error::{
     ambiguous, conflict, fault, forbidden, incomplete, invalid, is_not_found, malformed, not_found,
@@ -27,5 +29,7 @@ pub use error::{
 pub(crate) use error::{date_time, from_status, shown};
 pub use once::Once;
 pub use page::{Page, Span};
+pub(crate) use roster::is_track_for;
 pub use roster::{Named, Roster};
-pub use transport::{Lost, Sending, Transport};
+pub use steps::{Course, Step};
+pub use transport::{Lost, MOST_ANSWER_BYTES, Sending, Transport};

@@ -3,6 +3,9 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+/// Largest answer that is read as JSON, and largest JSON that an operation gives.
+pub const MOST_ANSWER_BYTES: usize = 8 << 20;
+
 /// A request under way.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<http::Response<Vec<u8>>, Lost>> + 'a>>;
 
@@ -10,6 +13,11 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<http::Response<Vec<u8>
 pub trait Transport {
     /// Sends a request and reads the whole answer, whatever its status. Redirects are answers.
     fn send(&self, request: http::Request<Vec<u8>>) -> Sending<'_>;
+
+    /// The same for an answer that is not JSON, of which this many bytes are read. A transport without limits needs nothing of its own.
+    fn send_within(&self, request: http::Request<Vec<u8>>, _most: usize) -> Sending<'_> {
+        self.send(request)
+    }
 
     /// Time since some fixed point, for deadlines. Not a clock for dates.
     fn elapsed(&self) -> Duration;

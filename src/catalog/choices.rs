@@ -12,7 +12,7 @@ use crate::bindings::exports::integration::connector::catalog::{
     Choice, ChoicePage, ChoicesRequest,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::{Choices, Hints, Shape, brief, fingerprint, nearest};
+use crate::contract::{Choices, Hints, Record, Shape, brief, fingerprint, nearest};
 use crate::model::same;
 use serde_json::Value;
 
@@ -121,8 +121,7 @@ fn choice(offered: Offered) -> Choice {
         label: offered.label,
         detail: offered.detail,
         group: offered.group,
-        // Nothing that Capsule lists here is said to be archived.
-        archived: false,
+        archived: offered.archived,
     }
 }
 
@@ -306,10 +305,10 @@ fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize
     let step = steps.get(at);
     match (shape, step) {
         (Shape::Option(inner) | Shape::Change(inner), _) => find(inner, hints, steps, at, record),
-        (Shape::Map(map), None) => found(&map.fields.first()?.hints, true),
+        (Shape::Map(map), None) => found(keys_of(map, hints)?, true),
         (Shape::Map(map), Some(step)) => {
             if step == "-" && steps.len() == at + 1 {
-                return found(&map.fields.first()?.hints, true);
+                return found(keys_of(map, hints)?, true);
             }
             let value = map.fields.get(1)?;
             find(&value.shape, &value.hints, steps, at + 1, record)
@@ -335,6 +334,15 @@ fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize
     }
 }
 
+/// What says how the keys of an object are chosen: its field, or else the key.
+fn keys_of<'h>(map: &'h Record, hints: &'h Hints) -> Option<&'h Hints> {
+    if hints.choices.is_some() {
+        Some(hints)
+    } else {
+        map.fields.first().map(|key| &key.hints)
+    }
+}
+
 /// Every pointer that has choices, list positions as `-`.
 fn every(shape: &Shape, hints: &Hints, pointer: &mut String, known: &mut Vec<String>) {
     fn below(step: &str, pointer: &mut String, visit: impl FnOnce(&mut String)) {
@@ -347,11 +355,7 @@ fn every(shape: &Shape, hints: &Hints, pointer: &mut String, known: &mut Vec<Str
     match shape {
         Shape::Option(inner) | Shape::Change(inner) => every(inner, hints, pointer, known),
         Shape::Map(map) => {
-            if map
-                .fields
-                .first()
-                .is_some_and(|key| key.hints.choices.is_some())
-            {
+            if keys_of(map, hints).is_some_and(|hints| hints.choices.is_some()) {
                 known.push(pointer.clone());
             }
         }
@@ -552,7 +556,7 @@ mod tests {
             ("people.create", "/fields", "party-field", true),
             ("people.create", "/fields/-", "party-field", true),
             ("people.update", "/owner", "user", false),
-            ("people.update", "/tags/replace/-", "party-tag", false),
+            ("people.update", "/tags/replace/-", "record-tag", false),
             (
                 "people.upsert",
                 "/person/organisation",
@@ -564,16 +568,19 @@ mod tests {
             (
                 "parties.filter",
                 "/conditions/-/field",
-                "party-filter-field",
+                "filter-field",
                 false,
             ),
             (
                 "parties.filter",
                 "/conditions/0/1/operator",
-                "party-filter-operator",
+                "filter-operator",
                 false,
             ),
             ("parties.list-people", "/id", "organisation", false),
+            // The field says how the keys of its object are chosen, where it says so.
+            ("opportunities.create", "/fields", "opportunity-field", true),
+            ("projects.update", "/fields/-", "project-field", true),
         ] {
             let found = field(known(id).unwrap(), pointer)
                 .unwrap_or_else(|error| panic!("{id} {pointer}: {error:?}"));
@@ -696,16 +703,100 @@ mod tests {
 
     #[test]
     fn pipelines_and_boards_are_offered_by_id() {
-        for (id, pointer, path) in [
-            ("settings.list-milestones", "/pipeline", "pipelines"),
-            ("settings.list-stages", "/board", "boards"),
+        for (id, pointer, key, target) in [
+            (
+                "settings.list-milestones",
+                "/pipeline",
+                "pipelines",
+                "pipelines?includeDeleted=true&",
+            ),
+            (
+                "settings.list-stages",
+                "/board",
+                "boards",
+                "boards?status=all&",
+            ),
         ] {
-            let rows = json!([{"id": 3, "name": "Sales"}, {"id": 4, "name": null}]);
-            assert_eq!(
-                offered(list(path, path, rows), request(id, pointer)),
-                pairs(&[(json!(3), "Sales")])
-            );
+            let rows = json!([{"id": 3, "name": "Sales"}, {"id": 4, "name": null}, {"id": 5, "name": "Old", "deleted": true}]);
+            let target = format!("/api/v2/{target}page=1&perPage=100");
+            let script = Script::new().on("GET", &target, 200, json!({ key: rows }));
+            let page = ask(script, request(id, pointer)).0.unwrap();
+            let told: Vec<_> = page
+                .items
+                .iter()
+                .map(|one| (one.value.as_str(), one.label.as_str(), one.archived))
+                .collect();
+            assert_eq!(told, [("3", "Sales", false), ("5", "Old", true)]);
         }
+    }
+
+    #[test]
+    fn milestones_and_stages_are_those_of_what_is_chosen_beside() {
+        let milestones = json!([
+            {"id": 1, "name": "Lead", "probability": 10, "complete": false, "pipeline": {"id": 3, "name": "Sales"}},
+            {"id": 2, "name": "Lead", "probability": 20, "complete": false, "pipeline": {"id": 4, "name": "Partners"}},
+        ]);
+        for (input, expected) in [
+            (
+                json!({}),
+                vec![("1", "Sales, 10 %"), ("2", "Partners, 20 %")],
+            ),
+            (json!({"pipeline": 4}), vec![("2", "Partners, 20 %")]),
+        ] {
+            let script = list("milestones/all", "milestones", milestones.clone());
+            let request = ChoicesRequest {
+                input: input.to_string(),
+                ..request("opportunities.create", "/milestone")
+            };
+            let page = ask(script, request).0.unwrap();
+            let told: Vec<_> = page
+                .items
+                .iter()
+                .map(|one| (one.value.as_str(), one.detail.as_deref().unwrap()))
+                .collect();
+            assert_eq!(told, expected);
+        }
+        let stages = json!([{"id": 1, "name": "Plan", "board": {"id": 3, "name": "Delivery"}}, {"id": 2, "name": "Plan", "board": 4}]);
+        let request = ChoicesRequest {
+            input: json!({"board": 4}).to_string(),
+            ..request("projects.create", "/stage")
+        };
+        assert_eq!(
+            offered(list("stages", "stages", stages), request),
+            pairs(&[(json!(2), "Plan")])
+        );
+    }
+
+    #[test]
+    fn a_filter_over_opportunities_offers_their_own_fields_and_values() {
+        let definitions = json!([{"id": 46, "name": "Source", "type": "text"}]);
+        let script = list(
+            "opportunities/fields/definitions",
+            "definitions",
+            definitions,
+        );
+        let fields = offered(
+            script,
+            ChoicesRequest {
+                limit: Some(100),
+                ..request("opportunities.filter", "/conditions/-/field")
+            },
+        );
+        for (value, there) in [
+            ("milestone", true),
+            ("custom:46", true),
+            ("org.name", false),
+        ] {
+            assert_eq!(fields.iter().any(|(one, _)| one == value), there, "{value}");
+        }
+        let request = ChoicesRequest {
+            input: json!({"conditions": [{"field": "status"}]}).to_string(),
+            ..request("projects.filter", "/conditions/0/value")
+        };
+        assert_eq!(
+            offered(Script::new(), request),
+            pairs(&[(json!("open"), "Open"), (json!("closed"), "Closed")])
+        );
     }
 
     #[test]
@@ -979,6 +1070,37 @@ mod tests {
     }
 
     #[test]
+    fn a_type_that_operations_share_offers_what_the_operation_is_about() {
+        for (id, path) in [
+            ("people.update", "parties/tags"),
+            ("opportunities.update", "opportunities/tags"),
+            ("projects.update", "kases/tags"),
+        ] {
+            let script = list(path, "tags", json!([{"id": 12, "name": "VIP"}]));
+            assert_eq!(
+                offered(script, request(id, "/tags/add/-")),
+                pairs(&[(json!(12), "VIP")]),
+                "{id}"
+            );
+        }
+        for (id, pointer, path) in [
+            ("opportunities.upsert", "/matchBy/-/field", "opportunities"),
+            ("projects.upsert", "/matchBy/-/field", "kases"),
+        ] {
+            let script = list(
+                &format!("{path}/fields/definitions"),
+                "definitions",
+                json!([{"id": 46, "name": "Region", "type": "text"}]),
+            );
+            assert_eq!(
+                offered(script, request(id, pointer)),
+                pairs(&[(json!(46), "Region")]),
+                "{id}"
+            );
+        }
+    }
+
+    #[test]
     fn tags_are_those_of_the_entity_or_of_the_record_beside() {
         for (id, pointer, input, path) in [
             (
@@ -1094,6 +1216,49 @@ mod tests {
             !all.iter().any(|(value, _)| value == "org.custom:48"),
             "an organisation has no fields of people"
         );
+    }
+
+    #[test]
+    fn milestones_of_every_pipeline_are_offered_in_its_group() {
+        let script = Script::new().on(
+            "GET",
+            "/api/v2/milestones/all?page=1&perPage=100",
+            200,
+            json!({"milestones": [
+                {"id": 11, "name": "New", "pipeline": {"id": 3, "name": "Sales"}},
+                {"id": 12, "name": "New", "pipeline": {"id": 4, "name": "Wholesale"}},
+                {"name": "Nothing to choose"},
+            ]}),
+        );
+        let (client, _) = script.client();
+        let request = request("administration.update-milestone", "/id");
+        let page = block_on(choices(&client, request)).unwrap();
+        let groups: Vec<_> = page
+            .items
+            .iter()
+            .map(|one| (one.value.as_str(), one.group.as_deref()))
+            .collect();
+        assert_eq!(groups, [("11", Some("Sales")), ("12", Some("Wholesale"))]);
+    }
+
+    #[test]
+    fn an_activity_type_is_offered_by_its_id_and_a_track_definition_by_its_description() {
+        let types = Script::new().on(
+            "GET",
+            "/api/v2/activitytypes?page=1&perPage=100",
+            200,
+            json!({"activityTypes": [{"id": -2, "name": "Meeting"}]}),
+        );
+        let asked = request("administration.update-activity-type", "/id");
+        assert_eq!(offered(types, asked), [(json!(-2), "Meeting".into())]);
+        let tracks = Script::new().on(
+            "GET",
+            "/api/v2/trackdefinitions?page=1&perPage=100",
+            200,
+            json!({"trackDefinitions": [{"id": 9, "description": "Onboarding"}]}),
+        );
+        let asked = request("administration.update-track-definition", "/id");
+        assert_eq!(offered(tracks, asked), [(json!(9), "Onboarding".into())]);
     }
 
     #[test]

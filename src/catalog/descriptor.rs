@@ -1,6 +1,7 @@
 //! Who this is, how to connect, what it reads and where it sends.
 
-use crate::api::API_BASE;
+use crate::actions::MOST_INPUT_BYTES;
+use crate::api::{API_BASE, MOST_ANSWER_BYTES};
 use crate::auth::{AUTHORIZE_PATH, DEFAULT_SCOPES, REVOKE_PATHS, TOKEN_PATH};
 use crate::bindings::exports::integration::connector::catalog::{
     Descriptor, Destination, Oauth2, PastedToken, Placement, Scope, Setting, SignIn,
@@ -8,10 +9,6 @@ use crate::bindings::exports::integration::connector::catalog::{
 
 /// Requests per hour for each user of an account (API reference 2.10).
 const REQUESTS_PER_HOUR: u32 = 4_000;
-/// Of `invoke-many` with many calls; one call's request is at most 1 MiB.
-const MOST_INPUT_BYTES: u64 = 8 << 20;
-/// One answer of Capsule is at most as large.
-const MOST_OUTPUT_BYTES: u64 = 8 << 20;
 
 /// Who this is. Reads no environment and sends nothing.
 #[must_use]
@@ -36,8 +33,8 @@ pub fn describe() -> Descriptor {
             credentials: vec![Placement::AuthorizationHeader, Placement::TokenEndpointBody],
         }],
         requests_per_hour: Some(REQUESTS_PER_HOUR),
-        max_input_bytes: MOST_INPUT_BYTES,
-        max_output_bytes: MOST_OUTPUT_BYTES,
+        max_input_bytes: MOST_INPUT_BYTES as u64,
+        max_output_bytes: MOST_ANSWER_BYTES as u64,
         extra: None,
     }
 }

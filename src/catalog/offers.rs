@@ -6,12 +6,12 @@
 use super::schemas::Audience;
 use super::{Described, way_out};
 use crate::actions::by_id;
-use crate::api::{Call, Client, Roster, Span, invalid};
+use crate::api::{Call, Client, Course, Roster, Span, invalid};
 use crate::bindings::capsule::crm::types::{FilterOperator, Ref};
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::{Json, Shape, brief, nearest};
 use crate::model::field::{Definition, Entity, FieldType};
-use crate::model::filter::{FilterField, FilterType, PARTY_FIELDS, operators};
+use crate::model::filter::{FilterField, FilterType, fields as filter_fields_of, operators};
 use crate::model::joined;
 use serde_json::{Value, json};
 use std::pin::Pin;
@@ -33,6 +33,17 @@ pub(super) struct Ask<'a> {
     pub(super) cursor: Option<&'a String>,
 }
 
+impl Ask<'_> {
+    /// What the operation is about: types that operations of several interfaces share name no entity.
+    fn entity(&self) -> Entity {
+        match self.operation.id.split_once('.') {
+            Some(("opportunities", _)) => Entity::Opportunities,
+            Some(("projects", _)) => Entity::Projects,
+            _ => Entity::Parties,
+        }
+    }
+}
+
 /// One option.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Offered {
@@ -40,6 +51,7 @@ pub(super) struct Offered {
     pub(super) label: String,
     pub(super) detail: Option<String>,
     pub(super) group: Option<String>,
+    pub(super) archived: bool,
 }
 
 impl Offered {
@@ -49,6 +61,7 @@ impl Offered {
             label: label.into(),
             detail: None,
             group: None,
+            archived: false,
         }
     }
 
@@ -138,6 +151,10 @@ pub(super) static KINDS: &[Kind] = &[
         serve: |client, _| Box::pin(activity_types(client)),
     },
     Kind {
+        name: "any-track-definition",
+        serve: |client, _| Box::pin(all_tracks(client)),
+    },
+    Kind {
         name: "saved-filter",
         serve: |client, ask| Box::pin(saved_filters(client, ask)),
     },
@@ -154,52 +171,80 @@ pub(super) static KINDS: &[Kind] = &[
         serve: |client, ask| Box::pin(fields(client, Entity::Parties, ask)),
     },
     Kind {
-        name: "opportunity-tag",
-        serve: |client, _| Box::pin(tags(client, Entity::Opportunities)),
+        name: "hook-event",
+        serve: |_, _| Box::pin(std::future::ready(Ok(hook_events()))),
     },
     Kind {
-        name: "project-tag",
-        serve: |client, _| Box::pin(tags(client, Entity::Projects)),
+        name: "field",
+        serve: |client, ask| Box::pin(fields_of_chosen(client, ask)),
+    },
+    Kind {
+        name: "data-tag",
+        serve: |client, ask| Box::pin(data_tags(client, ask)),
+    },
+    Kind {
+        name: "track-definition",
+        serve: |client, ask| Box::pin(tracks_of_chosen(client, ask)),
+    },
+    Kind {
+        name: "filter-field",
+        serve: |client, ask| Box::pin(filter_fields(client, ask.entity())),
+    },
+    Kind {
+        name: "filter-operator",
+        serve: |client, ask| Box::pin(filter_operators(client, ask, ask.entity())),
+    },
+    Kind {
+        name: "filter-value",
+        serve: |client, ask| Box::pin(filter_values(client, ask, ask.entity())),
+    },
+    Kind {
+        name: "record-tag",
+        serve: |client, ask| Box::pin(tags(client, ask.entity())),
+    },
+    Kind {
+        name: "record-field",
+        serve: |client, ask| Box::pin(fields(client, ask.entity(), ask)),
+    },
+    Kind {
+        name: "milestone",
+        serve: |client, ask| Box::pin(steps(client, ask, Course::Milestones)),
+    },
+    Kind {
+        name: "stage",
+        serve: |client, ask| Box::pin(steps(client, ask, Course::Stages)),
+    },
+    Kind {
+        name: "lost-reason",
+        serve: |client, _| Box::pin(roster(client, Roster::LostReasons)),
+    },
+    Kind {
+        name: "currency",
+        serve: |client, _| Box::pin(currencies(client)),
+    },
+    Kind {
+        name: "opportunity-track",
+        serve: |client, _| Box::pin(roster(client, Roster::Tracks(Entity::Opportunities))),
+    },
+    Kind {
+        name: "opportunity-tag",
+        serve: |client, _| Box::pin(tags(client, Entity::Opportunities)),
     },
     Kind {
         name: "opportunity-field",
         serve: |client, ask| Box::pin(fields(client, Entity::Opportunities, ask)),
     },
     Kind {
+        name: "project-track",
+        serve: |client, _| Box::pin(roster(client, Roster::Tracks(Entity::Projects))),
+    },
+    Kind {
+        name: "project-tag",
+        serve: |client, _| Box::pin(tags(client, Entity::Projects)),
+    },
+    Kind {
         name: "project-field",
         serve: |client, ask| Box::pin(fields(client, Entity::Projects, ask)),
-    },
-    Kind {
-        name: "pipeline",
-        serve: |client, ask| Box::pin(places(client, ask, &PIPELINES)),
-    },
-    Kind {
-        name: "milestone",
-        serve: |client, ask| Box::pin(places(client, ask, &MILESTONES)),
-    },
-    Kind {
-        name: "board",
-        serve: |client, ask| Box::pin(places(client, ask, &BOARDS)),
-    },
-    Kind {
-        name: "stage",
-        serve: |client, ask| Box::pin(places(client, ask, &STAGES)),
-    },
-    Kind {
-        name: "hook-event",
-        serve: |_, _| Box::pin(std::future::ready(Ok(hook_events()))),
-    },
-    Kind {
-        name: "party-filter-field",
-        serve: |client, _| Box::pin(filter_fields(client)),
-    },
-    Kind {
-        name: "party-filter-operator",
-        serve: |client, ask| Box::pin(filter_operators(client, ask)),
-    },
-    Kind {
-        name: "party-filter-value",
-        serve: |client, ask| Box::pin(filter_values(client, ask)),
     },
 ];
 
@@ -253,9 +298,57 @@ async fn teams(client: &Client) -> Result<Offer, Error> {
 
 async fn roster(client: &Client, roster: Roster) -> Result<Offer, Error> {
     let all = client.roster(roster).await?;
+    let offered = all.iter().map(|one| Offered {
+        archived: one.archived,
+        ..Offered::new(one.id, named(Some(&one.name), one.id))
+    });
+    Ok(Offer::Whole(offered.collect()))
+}
+
+/// Milestones or stages: those of the pipeline or the board that is chosen beside, or all of them.
+async fn steps(client: &Client, ask: &Ask<'_>, course: Course) -> Result<Offer, Error> {
+    let wanted = match ask.after_value {
+        None => None,
+        Some(Value::String(name)) => Some(Ref::Name(name.clone())),
+        Some(other) => Some(Ref::Id(other.as_u64().ok_or_else(|| {
+            let pointer = ask.after_pointer.as_deref().unwrap_or_default();
+            let message = format!("the id or the name of a {} is expected", course.way());
+            invalid(pointer, "type", message)
+        })?)),
+    };
+    let within = match &wanted {
+        Some(wanted) => {
+            let pointer = ask.after_pointer.as_deref().unwrap_or_default();
+            let at = pointer.strip_suffix(course.way()).unwrap_or_default();
+            Some(client.way(course, wanted, at.trim_end_matches('/')).await?)
+        }
+        None => None,
+    };
+    let all = client.steps(course).await?;
     let offered = all
         .iter()
-        .map(|one| Offered::new(one.id, named(Some(&one.name), one.id)));
+        .filter(|step| within.is_none_or(|way| step.is_of(way)))
+        .map(|step| {
+            let way = step.way.as_ref().map(|(_, way)| way.clone());
+            let likely = step.probability.map(|percent| format!("{percent} %"));
+            let parts: Vec<String> = way.iter().cloned().chain(likely).collect();
+            Offered {
+                group: way,
+                detail: (!parts.is_empty()).then(|| parts.join(", ")),
+                ..Offered::new(step.id, named(Some(&step.name), step.id))
+            }
+        });
+    Ok(Offer::Whole(offered.collect()))
+}
+
+async fn currencies(client: &Client) -> Result<Offer, Error> {
+    let all = client.currencies().await?;
+    let offered = all.iter().map(|(code, name)| {
+        let label = name
+            .as_ref()
+            .map_or_else(|| code.clone(), |name| format!("{code} {name}"));
+        Offered::new(code.as_str(), label)
+    });
     Ok(Offer::Whole(offered.collect()))
 }
 
@@ -269,6 +362,19 @@ async fn activity_types(client: &Client) -> Result<Offer, Error> {
     Ok(Offer::Whole(offered.collect()))
 }
 
+/// Definitions of tracks for every kind of record.
+async fn all_tracks(client: &Client) -> Result<Offer, Error> {
+    let rows = client
+        .rows(&["trackdefinitions"], "trackDefinitions")
+        .await?;
+    let offered = rows.iter().filter_map(|row| {
+        let id = row.get("id")?.as_u64()?;
+        let name = row.get("description").and_then(Value::as_str);
+        Some(Offered::new(id, named(name, id)))
+    });
+    Ok(Offer::Whole(offered.collect()))
+}
+
 /// Saved filters are those of one kind of record, which is chosen beside.
 async fn saved_filters(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
     roster(client, Roster::SavedFilters(chosen_entity(ask)?)).await
@@ -277,6 +383,26 @@ async fn saved_filters(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
 /// Tags are those of one kind of record, which is chosen beside.
 async fn tags_of_chosen(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
     tags(client, chosen_entity(ask)?).await
+}
+
+/// Custom fields are those of one kind of record, which is chosen beside.
+async fn fields_of_chosen(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
+    fields(client, chosen_entity(ask)?, ask).await
+}
+
+/// Tags that own custom fields, of the kind of record that is chosen beside.
+async fn data_tags(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
+    let tags = client.tags(chosen_entity(ask)?).await?;
+    let offered = tags
+        .iter()
+        .filter(|tag| tag.data_tag)
+        .map(|tag| Offered::new(tag.id, named(tag.name.as_deref(), tag.id)));
+    Ok(Offer::Whole(offered.collect()))
+}
+
+/// Definitions of tracks for the kind of record that is chosen beside.
+async fn tracks_of_chosen(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
+    roster(client, Roster::Tracks(chosen_entity(ask)?)).await
 }
 
 /// The kind of record that is chosen beside: its name, or a record whose key tells.
@@ -306,62 +432,6 @@ async fn tags(client: &Client, entity: Entity) -> Result<Offer, Error> {
         } else {
             offered
         }
-    });
-    Ok(Offer::Whole(offered.collect()))
-}
-
-/// Where records stand: what is listed, and what holds it.
-struct Places {
-    path: &'static [&'static str],
-    key: &'static str,
-    holder: Option<&'static str>,
-}
-
-const PIPELINES: Places = Places {
-    path: &["pipelines"],
-    key: "pipelines",
-    holder: None,
-};
-/// Of every pipeline: `/milestones` alone gives those of the oldest (API reference 3.9).
-const MILESTONES: Places = Places {
-    path: &["milestones", "all"],
-    key: "milestones",
-    holder: Some("pipeline"),
-};
-const BOARDS: Places = Places {
-    path: &["boards"],
-    key: "boards",
-    holder: None,
-};
-const STAGES: Places = Places {
-    path: &["stages"],
-    key: "stages",
-    holder: Some("board"),
-};
-
-/// More than any account has.
-const MOST_PLACES: u32 = 10_000;
-
-/// Pipelines, milestones, boards or stages; of the pipeline or the board that was chosen before, if one was.
-async fn places(client: &Client, ask: &Ask<'_>, places: &Places) -> Result<Offer, Error> {
-    let call = Call::get(places.path);
-    let span = Span::new(MOST_PLACES, None);
-    let rows = client.page(&call, places.key, span).await?.rows;
-    let offered = rows.iter().filter_map(|row| {
-        let holder = places.holder.and_then(|holder| row.get(holder));
-        if let (Some(chosen), Some(_)) = (ask.after_value, places.holder)
-            && !crate::triggers::is_nested(chosen, holder)
-        {
-            return None;
-        }
-        let id = row.get("id")?.as_u64()?;
-        let group = holder
-            .and_then(|holder| holder.get("name")?.as_str())
-            .map(ToOwned::to_owned);
-        Some(Offered {
-            group,
-            ..Offered::new(id, named(row.get("name").and_then(Value::as_str), id))
-        })
     });
     Ok(Offer::Whole(offered.collect()))
 }
@@ -491,21 +561,26 @@ fn type_title(kind: FieldType) -> &'static str {
 /// The group of fields of a person's employer.
 const EMPLOYER: &str = "Employer";
 
-async fn filter_fields(client: &Client) -> Result<Offer, Error> {
-    let mut offered: Vec<Offered> = PARTY_FIELDS
+async fn filter_fields(client: &Client, entity: Entity) -> Result<Offer, Error> {
+    let own = match entity {
+        Entity::Parties => "Party",
+        Entity::Opportunities => "Opportunity",
+        Entity::Projects => "Project",
+    };
+    let mut offered: Vec<Offered> = filter_fields_of(entity)
         .iter()
         .map(|field| {
             let group = if field.name.starts_with("org.") {
                 EMPLOYER
             } else {
-                "Party"
+                own
             };
             Offered::new(field.name, field.title)
                 .detail(holds_title(field.holds))
                 .group(group)
         })
         .collect();
-    let definitions = client.definitions(Entity::Parties).await?;
+    let definitions = client.definitions(entity).await?;
     for definition in definitions.iter() {
         let group = definition
             .tag
@@ -518,16 +593,18 @@ async fn filter_fields(client: &Client) -> Result<Offer, Error> {
                 .group(group),
         );
     }
-    for definition in definitions
-        .iter()
-        .filter(|definition| Audience::Organisations.sees(definition))
-    {
-        let label = format!("{} of the employer", definition.name);
-        offered.push(
-            Offered::new(format!("org.custom:{}", definition.id), label)
-                .detail(type_title(definition.kind))
-                .group(EMPLOYER),
-        );
+    if entity == Entity::Parties {
+        for definition in definitions
+            .iter()
+            .filter(|definition| Audience::Organisations.sees(definition))
+        {
+            let label = format!("{} of the employer", definition.name);
+            offered.push(
+                Offered::new(format!("org.custom:{}", definition.id), label)
+                    .detail(type_title(definition.kind))
+                    .group(EMPLOYER),
+            );
+        }
     }
     Ok(Offer::Whole(offered))
 }
@@ -539,6 +616,7 @@ fn holds_title(holds: FilterType) -> &'static str {
         FilterType::Date => "Date",
         FilterType::Boolean => "Yes or no",
         FilterType::Reference => "Record",
+        FilterType::Money => "Money",
     }
 }
 
@@ -550,7 +628,7 @@ enum Chosen {
 
 impl Chosen {
     /// What the field beside the asked one names; none if nothing is chosen yet.
-    async fn read(client: &Client, ask: &Ask<'_>) -> Result<Option<Self>, Error> {
+    async fn read(client: &Client, ask: &Ask<'_>, entity: Entity) -> Result<Option<Self>, Error> {
         let pointer = ask.after_pointer.as_deref().unwrap_or_default();
         let name = match ask.after_value {
             None => return Ok(None),
@@ -563,14 +641,21 @@ impl Chosen {
                 ));
             }
         };
-        if let Some(field) = PARTY_FIELDS.iter().find(|field| field.name == name) {
+        if let Some(field) = filter_fields_of(entity)
+            .iter()
+            .find(|field| field.name == name)
+        {
             return Ok(Some(Self::BuiltIn(field)));
         }
-        let Some(custom) = name
-            .strip_prefix("custom:")
-            .or_else(|| name.strip_prefix("org.custom:"))
-        else {
-            let near = nearest(name, PARTY_FIELDS.iter().map(|field| field.name), 3);
+        let Some(custom) = name.strip_prefix("custom:").or_else(|| {
+            let employer = name.strip_prefix("org.custom:");
+            employer.filter(|_| entity == Entity::Parties)
+        }) else {
+            let near = nearest(
+                name,
+                filter_fields_of(entity).iter().map(|field| field.name),
+                3,
+            );
             let way_out = way_out(&near, "Custom fields are `custom:ID` or `custom:NAME`.");
             return Err(invalid(
                 pointer,
@@ -582,33 +667,21 @@ impl Chosen {
             .parse()
             .map_or_else(|_| Ref::Name(custom.to_owned()), Ref::Id);
         Ok(Some(Self::Custom(
-            client.definition(Entity::Parties, &wanted, pointer).await?,
+            client.definition(entity, &wanted, pointer).await?,
         )))
     }
 
     fn operators(&self) -> &'static [FilterOperator] {
         match self {
             Self::BuiltIn(field) => operators(field.holds, field.exact),
-            Self::Custom(definition) => operators(holds(definition.kind), false),
-        }
-    }
-}
-
-/// What a custom field holds for a filter.
-fn holds(kind: FieldType) -> FilterType {
-    match kind {
-        FieldType::Number => FilterType::Number,
-        FieldType::Date => FilterType::Date,
-        FieldType::Boolean => FilterType::Boolean,
-        FieldType::Text | FieldType::Link | FieldType::List | FieldType::MultiSelect => {
-            FilterType::Text
+            Self::Custom(definition) => operators(definition.kind.into(), false),
         }
     }
 }
 
 /// The operators that fit the chosen field; all of them while none is chosen.
-async fn filter_operators(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
-    let chosen = Chosen::read(client, ask).await?;
+async fn filter_operators(client: &Client, ask: &Ask<'_>, entity: Entity) -> Result<Offer, Error> {
+    let chosen = Chosen::read(client, ask, entity).await?;
     let fitting: Option<Vec<Value>> = chosen.map(|chosen| {
         chosen
             .operators()
@@ -632,8 +705,8 @@ async fn filter_operators(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error
 }
 
 /// What the chosen field can be compared with; nothing for texts, numbers and dates, which are typed in.
-async fn filter_values(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
-    let Some(chosen) = Chosen::read(client, ask).await? else {
+async fn filter_values(client: &Client, ask: &Ask<'_>, entity: Entity) -> Result<Offer, Error> {
+    let Some(chosen) = Chosen::read(client, ask, entity).await? else {
         return Err(invalid(
             ask.after_pointer.as_deref().unwrap_or_default(),
             "required",
@@ -648,7 +721,39 @@ async fn filter_values(client: &Client, ask: &Ask<'_>) -> Result<Offer, Error> {
                 Offered::new("person", "Person"),
                 Offered::new("organisation", "Organisation"),
             ])),
-            "tag" | "org.tag" => tags(client, Entity::Parties).await,
+            "tag" | "org.tag" => tags(client, entity).await,
+            "status" => {
+                let all: &[(&str, &str)] = match entity {
+                    Entity::Projects => &[("open", "Open"), ("closed", "Closed")],
+                    Entity::Parties | Entity::Opportunities => {
+                        &[("open", "Open"), ("won", "Won"), ("lost", "Lost")]
+                    }
+                };
+                let offered = all
+                    .iter()
+                    .map(|(value, label)| Offered::new(*value, *label));
+                Ok(Offer::Whole(offered.collect()))
+            }
+            "pipeline" => roster(client, Roster::Pipelines).await,
+            "board" => roster(client, Roster::Boards).await,
+            "milestone" | "stage" => {
+                let course = if field.name == "stage" {
+                    Course::Stages
+                } else {
+                    Course::Milestones
+                };
+                let everywhere = Ask {
+                    after_value: None,
+                    after_pointer: None,
+                    values: ask.values,
+                    cursor: ask.cursor,
+                    ..*ask
+                };
+                steps(client, &everywhere, course).await
+            }
+            "lostReason" => roster(client, Roster::LostReasons).await,
+            "currency" => currencies(client).await,
+            "party" | "primaryContact" => records(client, ask, Entity::Parties, false).await,
             "owner" => users(client).await,
             "team" => teams(client).await,
             _ if field.holds == FilterType::Boolean => Ok(yes_or_no()),

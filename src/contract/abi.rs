@@ -125,7 +125,7 @@ pub fn layout(shape: &Shape) -> Layout {
             Layout { size, align: size }
         }
         Shape::Number => Layout { size: 8, align: 8 },
-        Shape::Text | Shape::Bytes | Shape::List(_) | Shape::Map(_) => PAIR,
+        Shape::Text | Shape::Json | Shape::Bytes | Shape::List(_) | Shape::Map(_) => PAIR,
         Shape::Option(inner) => variant_layout([None, Some(*inner)].into_iter()),
         Shape::Change(inner) => option_of(change_layout(inner)),
         Shape::Record(record) => layout_of(record),
@@ -191,7 +191,7 @@ fn width(most: i64) -> usize {
 pub fn flat_count(shape: &Shape) -> usize {
     match shape {
         Shape::Boolean | Shape::Integer { .. } | Shape::Number | Shape::Enum(_) => 1,
-        Shape::Text | Shape::Bytes | Shape::List(_) | Shape::Map(_) => 2,
+        Shape::Text | Shape::Json | Shape::Bytes | Shape::List(_) | Shape::Map(_) => 2,
         Shape::Option(inner) => 1 + flat_count(inner),
         Shape::Change(inner) => 2 + flat_count(inner),
         Shape::Record(record) => record
@@ -288,6 +288,19 @@ impl Lift<'_> {
                 let text = String::from_utf8_lossy(self.memory.bytes(at, length)).into_owned();
                 self.release(at, CASE, length);
                 Value::String(text)
+            }
+            Shape::Json => {
+                let (at, length) = self.pair(place);
+                let parsed = serde_json::from_slice(self.memory.bytes(at, length));
+                self.release(at, CASE, length);
+                parsed.unwrap_or_else(|error| {
+                    self.found.push(Violation {
+                        pointer: self.pointer.clone(),
+                        message: format!("this is not JSON: {error}"),
+                        rule: "type".to_owned(),
+                    });
+                    Value::Null
+                })
             }
             Shape::Bytes => {
                 let (at, length) = self.pair(place);
@@ -485,6 +498,7 @@ impl Lower<'_> {
                 self.write_number(at, 1, case.unwrap_or_default() as u64);
             }
             Shape::Text => self.write_bytes(at, value.as_str().unwrap_or_default().as_bytes()),
+            Shape::Json => self.write_bytes(at, value.to_string().as_bytes()),
             Shape::Bytes => self.write_bytes(at, &json::bytes(value)),
             Shape::List(item) => {
                 let items = match value {

@@ -88,6 +88,7 @@ impl Judge {
                 }
             }
             Shape::Text => self.text(hints, value),
+            Shape::Json => {}
             Shape::Bytes => match value.as_str() {
                 Some(text) if json::decode(text).is_some() => {}
                 Some(_) => self.fault("type", "base64 is expected".into()),
@@ -353,7 +354,8 @@ pub(super) fn step(pointer: &mut String, step: &str) -> usize {
 }
 
 /// Whether a field of that shape must be there. Options, lists and booleans may be left out.
-pub(crate) fn required(shape: &Shape) -> bool {
+#[must_use]
+pub fn required(shape: &Shape) -> bool {
     !matches!(
         shape,
         Shape::Option(_) | Shape::Change(_) | Shape::List(_) | Shape::Map(_) | Shape::Boolean
@@ -385,6 +387,7 @@ fn whole(value: &Value) -> Whole {
 
 pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
     match shape {
+        Shape::Json => true,
         Shape::Boolean => value.is_boolean(),
         Shape::Integer { .. } | Shape::Number => value.is_number(),
         Shape::Text | Shape::Bytes | Shape::Enum(_) => value.is_string(),
@@ -402,6 +405,7 @@ pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
 
 fn kind(shape: &Shape) -> &'static str {
     match shape {
+        Shape::Json => "any JSON",
         Shape::Boolean => "true or false",
         Shape::Integer { .. } => "a whole number",
         Shape::Number => "a number",

@@ -279,6 +279,20 @@ fn sextet(letter: u8) -> Option<u8> {
     })
 }
 
+/// The text of any JSON; none for null.
+pub(crate) fn optional_text_of(value: Value) -> Option<String> {
+    if value.is_null() {
+        None
+    } else {
+        Some(value.to_string())
+    }
+}
+
+/// The JSON that a text holds; a text that holds none is a text.
+pub(crate) fn value_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
 #[allow(dead_code)] // For fields tagged `@json base64`.
 pub(crate) fn bytes(value: Value) -> Vec<u8> {
     value.as_str().and_then(decode).unwrap_or_default()

@@ -12,7 +12,7 @@ mod nearest;
 mod schema;
 mod shape;
 
-pub use check::{Reading, check};
+pub use check::{Reading, check, required};
 pub(crate) use check::{brief, is_date};
 pub use json::Json;
 pub use nearest::nearest;
@@ -28,7 +28,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 }
 
-pub use generated::{EVENT_FUNCTIONS, OPERATIONS, TRIGGERS};
+pub use generated::{EVENT_FUNCTIONS, MODELS, OPERATIONS, TRIGGERS};
 
 /// The operation of that id, or of that other name.
 #[must_use]

@@ -38,6 +38,7 @@ impl Renderer {
     fn shape(&mut self, shape: &Shape, hints: &Hints) -> Value {
         match shape {
             Shape::Boolean => json!({"type": "boolean"}),
+            Shape::Json => json!({}),
             Shape::Integer { least, most } => {
                 let (least, most) = match (self.reading, hints.range) {
                     (Reading::Input, Some((low, high))) => (low.max(*least), high.min(*most)),
@@ -65,7 +66,7 @@ impl Renderer {
             Shape::Bytes => json!({"type": "string", "contentEncoding": "base64", "pattern": BASE64}),
             Shape::List(item) => json!({"type": "array", "items": self.shape(item, &Hints::NONE)}),
             Shape::Option(inner) | Shape::Change(inner) => nullable(self.shape(inner, hints)),
-            Shape::Map(record) => self.map(record),
+            Shape::Map(record) => self.map(record, hints),
             Shape::Record(record) => {
                 self.define(record.name, |renderer| renderer.record(record))
             }
@@ -105,7 +106,8 @@ impl Renderer {
         json!({"$ref": format!("#/$defs/{name}")})
     }
 
-    fn map(&mut self, record: &Record) -> Value {
+    /// The keys are chosen as the field says, or else as the key does.
+    fn map(&mut self, record: &Record, hints: &Hints) -> Value {
         let (Some(key), Some(value)) = (record.fields.first(), record.fields.get(1)) else {
             return json!({});
         };
@@ -121,7 +123,11 @@ impl Renderer {
         let values = self.shape(&value.shape, &value.hints);
         with_choices(
             json!({"type": "object", "propertyNames": names, "additionalProperties": values}),
-            &key.hints,
+            if hints.choices.is_some() {
+                hints
+            } else {
+                &key.hints
+            },
         )
     }
 
@@ -171,7 +177,13 @@ impl Renderer {
         {
             schema = nullable(schema);
         }
-        let mut schema = with_choices(described(schema, field.doc), &field.hints);
+        let schema = described(schema, field.doc);
+        // Of an object they say how its keys are chosen, and stand there.
+        let mut schema = if matches!(without_option(&field.shape), Shape::Map(_)) {
+            schema
+        } else {
+            with_choices(schema, &field.hints)
+        };
         if let Value::Object(object) = &mut schema {
             object.insert("title".into(), field.title.into());
             if let (Reading::Input, Some(default)) = (self.reading, field.hints.default) {
@@ -179,6 +191,13 @@ impl Renderer {
             }
         }
         schema
+    }
+}
+
+fn without_option(shape: &Shape) -> &Shape {
+    match shape {
+        Shape::Option(inner) | Shape::Change(inner) => inner,
+        other => other,
     }
 }
 
@@ -231,6 +250,10 @@ fn with_choices(mut schema: Value, hints: &Hints) -> Value {
 
 /// The same, or null.
 fn nullable(mut schema: Value) -> Value {
+    // What holds of everything holds of null.
+    if schema.as_object().is_some_and(Map::is_empty) {
+        return schema;
+    }
     if let Some(kind) = schema.get_mut("type")
         && kind.is_string()
     {

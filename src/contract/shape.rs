@@ -21,6 +21,8 @@ pub enum Shape {
     Number,
     /// A text.
     Text,
+    /// Any JSON, which the model holds as its text.
+    Json,
     /// Bytes, in base64.
     Bytes,
     /// An array.

@@ -366,6 +366,17 @@ impl FieldWrite {
         }
     }
 
+    /// A record as Capsule gives it, with its fields, needs no change to have this value.
+    pub(crate) fn stands_in(&self, record: &Value) -> bool {
+        let rows = record.get("fields").and_then(Value::as_array);
+        let current = rows
+            .into_iter()
+            .flatten()
+            .filter_map(|one| row(&mut one.clone()))
+            .find(|(id, _)| *id == self.id);
+        self.equals(&current.map_or(Value::Null, |(_, value)| value))
+    }
+
     /// A record as Capsule gives it, with its fields, has this value; of several options, all that are looked for.
     pub(crate) fn is_of(&self, record: &Value) -> bool {
         let rows = record

@@ -1,6 +1,7 @@
 //! What the types of the contract can do: requests out of inputs, records out of Capsule's JSON. Calls nothing that sends; called by
 //! `api/`, `actions/` and `catalog/`.
 
+mod deal;
 pub mod field;
 pub mod filter;
 mod party;
@@ -10,6 +11,7 @@ mod rows;
 mod task;
 pub(crate) mod time;
 
+pub(crate) use deal::{DealDraft, DealPatch};
 pub(crate) use party::{Draft, Patch, full_name, joined};
 pub(crate) use record::{Embeds, Kind, spell};
 pub(crate) use related::{linked, put_related};

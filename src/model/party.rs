@@ -86,7 +86,7 @@ impl From<NewOrganisation> for Draft {
 }
 
 /// Fields to write are changes of which none clears.
-fn set(fields: Vec<FieldEntry>) -> Vec<FieldChange> {
+pub(super) fn set(fields: Vec<FieldEntry>) -> Vec<FieldChange> {
     fields
         .into_iter()
         .map(|entry| FieldChange {

@@ -27,7 +27,6 @@ use crate::bindings::integration::connector::types::Error;
 use crate::contract::json::case;
 use crate::contract::{Json, TRIGGERS};
 use event::Found;
-pub(crate) use filter::is as is_nested;
 use listening::Listening;
 
 /// Events of one delivery for each listener that it concerns.

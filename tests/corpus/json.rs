@@ -31,8 +31,10 @@ pub(crate) fn fitting(
         ]
         .boxed(),
         Shape::Text => text(hints, reading),
-        Shape::Bytes => (proptest::collection::vec(any::<u8>(), 0..8), any::<bool>())
-            .prop_map(|(bytes, padded)| Value::from(base64(&bytes, padded)))
+        Shape::Json => any_json().prop_map(without_fractions).boxed(),
+        // As the model writes them: padding may be left out, and would come back.
+        Shape::Bytes => proptest::collection::vec(any::<u8>(), 0..8)
+            .prop_map(|bytes| Value::from(base64(&bytes, true)))
             .boxed(),
         Shape::List(item) => proptest::collection::vec(fitting(item, &Hints::NONE, reading), 0..3)
             .prop_map(Value::Array)
@@ -408,10 +410,30 @@ pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Without fractions, whose last digit may be another one after they were written and read again.
+fn without_fractions(value: Value) -> Value {
+    match value {
+        Value::Number(number) if !number.is_i64() && !number.is_u64() => {
+            Value::from(number.as_f64().unwrap_or_default() as i32)
+        }
+        Value::Array(items) => items.into_iter().map(without_fractions).collect(),
+        Value::Object(object) => object
+            .into_iter()
+            .map(|(key, value)| (key, without_fractions(value)))
+            .collect(),
+        other => other,
+    }
+}
+
 /// Every word that a shape knows.
 fn words_of(shape: &Shape, words: &mut Vec<&'static str>) {
     match *shape {
-        Shape::Boolean | Shape::Integer { .. } | Shape::Number | Shape::Text | Shape::Bytes => {}
+        Shape::Boolean
+        | Shape::Integer { .. }
+        | Shape::Number
+        | Shape::Text
+        | Shape::Json
+        | Shape::Bytes => {}
         Shape::List(inner) | Shape::Option(inner) | Shape::Change(inner) => words_of(inner, words),
         Shape::Map(record) | Shape::Record(record) => {
             for field in record.fields {

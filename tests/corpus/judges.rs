@@ -20,12 +20,13 @@ pub(crate) fn run<T: std::fmt::Debug>(cases: u32, strategy: &BoxedStrategy<T>, c
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The judge that a schema makes. Formats of inputs are held as the check holds them; `email` is a hint for forms, because vendors take
+/// The judge that a schema makes. Formats of inputs are held as the check holds them; `email` and `uri` are hints for forms, because vendors take
 /// any text.
 pub(crate) fn validator(shape: &Shape, reading: Reading) -> jsonschema::Validator {
     jsonschema::draft202012::options()
         .should_validate_formats(reading == Reading::Input)
         .with_format("email", |_: &str| true)
+        .with_format("uri", |_: &str| true)
         .build(&schema(shape, reading))
         .unwrap_or_else(|error| panic!("{error}"))
 }

@@ -144,7 +144,7 @@ pub(crate) fn flatten(shape: &Shape, memory: &Ledger, at: usize, bits: &mut Vec<
             }
             bits.push(value);
         }
-        Shape::Text | Shape::Bytes | Shape::List(_) | Shape::Map(_) => {
+        Shape::Text | Shape::Json | Shape::Bytes | Shape::List(_) | Shape::Map(_) => {
             bits.extend([memory.word(at) as u64, memory.word(at + 4) as u64]);
         }
         Shape::Option(inner) => case(shape, &[None, Some(*inner)], memory, at, bits),

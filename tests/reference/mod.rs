@@ -1,6 +1,6 @@
 //! The reference of operations as Markdown, out of the contract.
 
-use capsule_crm::contract::{Effect, Field, Hints, OPERATIONS, Operation, Record, Shape};
+use capsule_crm::contract::{Effect, Field, Hints, OPERATIONS, Operation, Record, Shape, required};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -232,13 +232,6 @@ fn help(field: &Field) -> &str {
     }
 }
 
-fn required(shape: &Shape) -> bool {
-    !matches!(
-        shape,
-        Shape::Option(_) | Shape::Change(_) | Shape::List(_) | Shape::Map(_) | Shape::Boolean
-    )
-}
-
 fn hints(hints: &Hints) -> String {
     let mut all = String::new();
     if let Some(default) = hints.default {
@@ -274,6 +267,7 @@ fn kind(shape: &Shape) -> String {
         Shape::Integer { .. } => "integer".into(),
         Shape::Number => "number".into(),
         Shape::Text => "text".into(),
+        Shape::Json => "any JSON".into(),
         Shape::Bytes => "base64 text".into(),
         Shape::List(item) => format!("list of {}", kind(item)),
         Shape::Option(inner) => kind(inner),

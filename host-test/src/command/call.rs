@@ -1,9 +1,12 @@
 //! `capsule-host call`: one operation.
 
 use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use capsule_host::runtime::Limits;
+use capsule_host::egress::{Cassette, CassetteError, Live, Recorder, Replay};
+use capsule_host::runtime::{Connector, Limits, Tenant};
 use serde_json::Value;
 
 use super::account::AccountArgs;
@@ -24,6 +27,9 @@ Examples:
   capsule-host fake --port 8080 &
   TOKEN=any capsule-host call people.find --token-env TOKEN --base-url http://127.0.0.1:8080 --input '{\"by\": {\"name\": \"Ines Duarte\"}}'
 
+  capsule-host call people.read --token-env CAPSULE_TOKEN --input '{\"id\": 11587}' --record read.json
+  capsule-host call people.read --input '{\"id\": 11587}' --replay read.json
+
 The record is printed as JSON: indented on a terminal, on one line otherwise. An error is printed as JSON to standard error:
   {\"permanent\": {\"invalidInput\": [{\"pointer\": \"/lastName\", \"message\": \"...\", \"rule\": \"required\"}]}}";
 
@@ -36,20 +42,75 @@ pub(crate) struct CallArgs {
     /// Its input: JSON, @FILE, or - for standard input
     #[arg(long, value_name = "JSON|@FILE|-", default_value = "{}")]
     input: String,
+    /// Write the requests and their answers into a new file, without tokens and cookies
+    ///
+    /// The records that were read stand in it. Look through it before you give it to anybody.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// Answer from such a file, and send nothing; no token is needed
+    ///
+    /// A request that is not in the file fails, and so does one in the file that does not come (exit code 1).
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
     #[command(flatten)]
     account: AccountArgs,
+}
+
+/// Where the call's requests end.
+enum Ending<'a> {
+    Live,
+    Recorded(Arc<Recorder>, &'a Path),
+    Replayed(Arc<Replay>),
+}
+
+impl CallArgs {
+    async fn tenant(&self, connector: &Connector) -> Result<(Tenant, Ending<'_>)> {
+        let limits = Limits::default();
+        if let Some(path) = &self.replay {
+            let cassette = Cassette::read(path).map_err(|error| of_input(error.into()))?;
+            let origin = cassette.origin();
+            let replay = Arc::new(Replay::new(cassette));
+            let tenant = self
+                .account
+                .tenant_replayed(limits, origin, replay.clone())?;
+            return Ok((tenant, Ending::Replayed(replay)));
+        }
+        let Some(path) = &self.record else {
+            return Ok((self.account.tenant(connector, limits).await?, Ending::Live));
+        };
+        // Known before anything is sent.
+        if path.exists() {
+            let error = CassetteError::Exists(path.display().to_string());
+            return Err(of_input(error.into()));
+        }
+        let recorder = Arc::new(Recorder::new(Arc::new(Live::new()?)));
+        let tenant = self
+            .account
+            .tenant_before(connector, limits, recorder.clone())
+            .await?;
+        Ok((tenant, Ending::Recorded(recorder, path)))
+    }
+}
+
+impl Ending<'_> {
+    /// Writes the recording, or says what did not go by it. Also after a call that failed: errors are worth recording.
+    fn finish(&self) -> Result<()> {
+        match self {
+            Self::Live => Ok(()),
+            Self::Recorded(recorder, path) => Ok(recorder.cassette()?.write(path)?),
+            Self::Replayed(replay) => Ok(replay.finish()?),
+        }
+    }
 }
 
 /// Runs one operation and prints what it gives.
 pub(crate) async fn run(args: &CallArgs, component: &ComponentArgs) -> Result<Exit> {
     let input = read(&args.input).map_err(of_input)?;
     let connector = component.load()?;
-    let tenant = args.account.tenant(&connector, Limits::default()).await?;
-    match connector.call(&tenant).invoke(&args.id, input).await {
+    let (tenant, ending) = args.tenant(&connector).await?;
+    let done = match connector.call(&tenant).invoke(&args.id, input).await {
         Ok(outcome) => {
-            let value: Value = serde_json::from_str(&outcome.json)
-                .context("the component gave something that is not JSON")?;
-            print_json(&value)?;
+            print(&outcome.json)?;
             Ok(Exit::Done)
         }
         Err(error) => {
@@ -64,7 +125,15 @@ pub(crate) async fn run(args: &CallArgs, component: &ComponentArgs) -> Result<Ex
             }
             Ok(failure.exit)
         }
-    }
+    };
+    ending.finish()?;
+    done
+}
+
+fn print(json: &str) -> Result<()> {
+    let value: Value =
+        serde_json::from_str(json).context("the component gave something that is not JSON")?;
+    Ok(print_json(&value)?)
 }
 
 /// The input's text. Whether it fits the component judges, which tells every fault with its place.

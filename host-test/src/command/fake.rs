@@ -76,7 +76,8 @@ pub(crate) async fn run(args: &FakeArgs) -> Result<Exit> {
         print_json(&told)?;
     }
     tokio::select! {
-        served = fake.serve(listener) => served.context("the fake stopped")?,
+        served = fake.clone().serve(listener) => served.context("the fake stopped")?,
+        () = fake.deliver_hooks() => {}
         stopped = tokio::signal::ctrl_c() => stopped.context("signals can't be received")?,
     }
     Ok(Exit::Done)

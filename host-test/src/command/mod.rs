@@ -1,19 +1,23 @@
 //! The command `capsule-host`: one file for each subcommand.
 //!
 //! A subcommand reads its options, calls the library, and prints. `component.rs` finds the component, `account.rs` says for whom a call
-//! runs, `failure.rs` is an error of the contract as the command tells it, `exit.rs` are the exit codes, `terminal.rs` is what may be
+//! runs, `reach.rs` what it may reach, `vault.rs` where connections are kept, `failure.rs` is an error of the contract as the command tells it, `exit.rs` are the exit codes, `terminal.rs` is what may be
 //! printed. Only `main.rs` calls this folder; nothing here is policy: what may be sent and who may see a token the library decides.
 
 mod account;
 mod batch;
 mod call;
 mod component;
+mod connect;
+mod connections;
 mod demo;
 mod describe;
 mod exit;
 mod failure;
 mod fake;
+mod reach;
 mod terminal;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -29,7 +33,7 @@ use exit::Exit;
     version,
     after_help = format!(
         "A first look, without any account:\n  capsule-host demo\n  capsule-host fake --port 8080\n\n\
-         RUST_LOG=capsule_host=debug tells on standard error what the egress does.\n\n{}",
+         RUST_LOG=capsule_host=info tells on standard error what each call used; =debug, what the egress does besides.\n\n{}",
         exit::HELP
     )
 )]
@@ -48,6 +52,10 @@ enum Sub {
     Call(call::CallArgs),
     /// Run an operation for each row of a CSV file
     Batch(batch::BatchArgs),
+    /// Sign in at Capsule in the browser, and keep the connection
+    Connect(connect::ConnectArgs),
+    /// List the connections that are kept, or remove one
+    Connections(connections::ConnectionsArgs),
     /// Serve a fake Capsule on this machine
     Fake(fake::FakeArgs),
     /// Tell a short story: sign-in, import, changes, expiry, rate limit - all against the fake
@@ -62,6 +70,8 @@ pub(crate) fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Each call is one span: what it used stands in the line that is written when it ends.
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
         .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -79,6 +89,8 @@ pub(crate) fn main() -> ExitCode {
             Sub::Describe(args) => describe::run(args, component).await,
             Sub::Call(args) => call::run(args, component).await,
             Sub::Batch(args) => batch::run(args, component).await,
+            Sub::Connect(args) => connect::run(args, component).await,
+            Sub::Connections(args) => connections::run(args, component).await,
             Sub::Fake(args) => fake::run(args).await,
             Sub::Demo(args) => demo::run(args, component).await,
         }

@@ -146,8 +146,11 @@ pub enum RefreshEnd {
     Renewed,
     /// The vendor refused the refresh token for good.
     InvalidGrant,
-    /// Anything else; the sentence must not hold a secret.
-    Failed(String),
+    /// Nothing reached the vendor: the refresh token is as good as before. The sentence must not hold a secret.
+    NotSent(String),
+    /// The vendor may have rotated the refresh token in an answer that did not come or could not be used. The old one is
+    /// tried again; only the vendor can say whether it still counts. The sentence must not hold a secret.
+    AnswerLost(String),
 }
 
 /// What can go wrong in the store itself.
@@ -350,7 +353,7 @@ impl Credentials for MemoryCredentials {
         row.refusal = match end {
             RefreshEnd::Renewed => None,
             RefreshEnd::InvalidGrant => Some((RefreshRefusal::NeedsReconnect, None)),
-            RefreshEnd::Failed(why) => Some((
+            RefreshEnd::NotSent(why) | RefreshEnd::AnswerLost(why) => Some((
                 RefreshRefusal::FailedRecently(why),
                 Some(Instant::now() + REMEMBER_FAILURE),
             )),
@@ -475,7 +478,7 @@ mod tests {
         let store = store();
         let first = lease(&store).await;
         store
-            .end_refresh(first, RefreshEnd::Failed("no answer".into()))
+            .end_refresh(first, RefreshEnd::AnswerLost("no answer".into()))
             .await
             .unwrap();
         let turn = store

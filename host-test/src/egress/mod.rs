@@ -43,8 +43,9 @@ pub use refresher::{RefreshError, Refresher};
 pub use secret::Secret;
 pub use token_endpoint::Placement;
 pub use upstream::{
-    AnswerBody, Canned, Expectation, InProcess, Live, LiveError, Mock, MockError, Outbound,
-    Resolver, SystemResolver, Upstream, UpstreamError, is_global,
+    AnswerBody, Canned, Cassette, CassetteError, Expectation, InProcess, Live, LiveError, Mock,
+    MockError, Outbound, Recorder, Replay, ReplayError, Resolver, SystemResolver, Upstream,
+    UpstreamError, is_global,
 };
 
 pub(crate) use gate::{Gate, Tallied};

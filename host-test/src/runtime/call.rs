@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
+use tracing::Instrument as _;
 
 use super::bindings::auth::{AuthorizeRequest, Client, CodeGrant, Connection};
 use super::bindings::catalog::{ChoicePage, ChoicesRequest, SchemaPair, SchemaScope};
@@ -18,6 +19,7 @@ use super::limits::Bounds;
 use super::refresh::{self, GuestRefresher, Refreshed};
 use super::report::Report;
 use super::sandbox::{self, Exports};
+use super::span;
 use super::tenant::Tenant;
 use crate::egress::{
     CredentialKind, EgressLimits, Gate, Generation, Origin, Refresher, Secret, StoredCredentials,
@@ -110,9 +112,10 @@ impl<'a> Call<'a> {
     pub async fn invoke(self, id: &str, input: impl Into<String>) -> Result<Outcome, CallError> {
         let (bounds, egress) = self.tenant.limits().bounds(Some(id));
         let (id, input) = (id.to_owned(), input.into());
+        let operation = id.clone();
         self.tenant.takes(input.len())?;
         let answer = self
-            .with_token(bounds, egress, |mut exports| {
+            .with_token(&operation, bounds, egress, |mut exports| {
                 Box::pin(async move {
                     exports
                         .operations()?
@@ -153,7 +156,7 @@ impl<'a> Call<'a> {
                 .start_within_ms
                 .map_or(latest, |within| within.min(latest)),
         );
-        self.with_token(bounds, egress, |mut exports| {
+        self.with_token("operations.invoke-many", bounds, egress, |mut exports| {
             Box::pin(async move {
                 exports
                     .operations()?
@@ -171,7 +174,7 @@ impl<'a> Call<'a> {
         scope: SchemaScope,
     ) -> Result<Answer<Vec<SchemaPair>>, CallError> {
         let ids = ids.to_vec();
-        self.plain(|mut exports| {
+        self.plain("catalog.schemas", |mut exports| {
             Box::pin(async move {
                 exports
                     .catalog()?
@@ -184,7 +187,7 @@ impl<'a> Call<'a> {
 
     /// Options of a field.
     pub async fn choices(self, request: ChoicesRequest) -> Result<Answer<ChoicePage>, CallError> {
-        self.plain(|mut exports| {
+        self.plain("catalog.choices", |mut exports| {
             Box::pin(async move {
                 exports
                     .catalog()?
@@ -202,7 +205,7 @@ impl<'a> Call<'a> {
         listeners: Vec<Listener>,
     ) -> Result<Answer<Reply>, CallError> {
         self.tenant.takes(delivery.body.len())?;
-        self.plain(|mut exports| {
+        self.plain("triggers.handle-delivery", |mut exports| {
             Box::pin(async move {
                 exports
                     .triggers()?
@@ -220,7 +223,7 @@ impl<'a> Call<'a> {
         start: Position,
         limit: u32,
     ) -> Result<Answer<Batch>, CallError> {
-        self.plain(|mut exports| {
+        self.plain("triggers.poll", |mut exports| {
             Box::pin(async move {
                 exports
                     .triggers()?
@@ -236,7 +239,7 @@ impl<'a> Call<'a> {
         self,
         request: ReconcileRequest,
     ) -> Result<Answer<triggers::Report>, CallError> {
-        self.plain(|mut exports| {
+        self.plain("triggers.reconcile", |mut exports| {
             Box::pin(async move {
                 exports
                     .triggers()?
@@ -253,7 +256,7 @@ impl<'a> Call<'a> {
         listener: Listener,
         limit: u32,
     ) -> Result<Answer<Vec<Event>>, CallError> {
-        self.plain(|mut exports| {
+        self.plain("triggers.sample", |mut exports| {
             Box::pin(async move {
                 exports
                     .triggers()?
@@ -266,7 +269,7 @@ impl<'a> Call<'a> {
 
     /// Who is connected.
     pub async fn check(self) -> Result<Answer<Connection>, CallError> {
-        self.plain(|mut exports| {
+        self.plain("auth.check", |mut exports| {
             Box::pin(async move { exports.auth()?.call_check(exports.store).await })
         })
         .await
@@ -280,6 +283,7 @@ impl<'a> Call<'a> {
         let (bounds, _) = self.tenant.limits().bounds(None);
         let gate = Arc::new(Gate::closed(self.connector.digest()));
         self.run(
+            "auth.authorize-url",
             gate,
             self.tenant.environment(None),
             &bounds,
@@ -320,6 +324,7 @@ impl<'a> Call<'a> {
         let (bounds, _) = self.tenant.limits().bounds(None);
         let answer = self
             .run(
+                "auth.exchange-code",
                 gate,
                 self.tenant.environment(None),
                 &bounds,
@@ -374,6 +379,7 @@ impl<'a> Call<'a> {
             .map_err(HostError::from)?;
         let (bounds, _) = self.tenant.limits().bounds(None);
         self.run(
+            "auth.revoke",
             gate,
             self.tenant.environment(None),
             &bounds,
@@ -431,17 +437,18 @@ impl<'a> Call<'a> {
     }
 
     /// An ordinary call with ordinary limits.
-    async fn plain<T, F>(self, function: F) -> Result<Answer<T>, CallError>
+    async fn plain<T, F>(self, operation: &str, function: F) -> Result<Answer<T>, CallError>
     where
         F: for<'b> FnOnce(Exports<'b>) -> Run<'b, T>,
     {
         let (bounds, egress) = self.tenant.limits().bounds(None);
-        self.with_token(bounds, egress, function).await
+        self.with_token(operation, bounds, egress, function).await
     }
 
     /// A call that may use the access token.
     async fn with_token<T, F>(
         self,
+        operation: &str,
         bounds: Bounds,
         egress: EgressLimits,
         function: F,
@@ -475,8 +482,14 @@ impl<'a> Call<'a> {
             ),
             None => None,
         };
-        self.run(gate, self.tenant.environment(token), &bounds, function)
-            .await
+        self.run(
+            operation,
+            gate,
+            self.tenant.environment(token),
+            &bounds,
+            function,
+        )
+        .await
     }
 
     /// The stored credentials, renewed first if four fifths of their life are over. A renewal that fails is no reason
@@ -507,6 +520,7 @@ impl<'a> Call<'a> {
 
     async fn run<T, F>(
         self,
+        operation: &str,
         gate: Arc<Gate>,
         environment: Vec<(String, String)>,
         bounds: &Bounds,
@@ -519,7 +533,12 @@ impl<'a> Call<'a> {
         let slots = self.connector.host.shared.slots.clone();
         let _slot = slots.acquire_owned().await.map_err(|_| HostError::Closed)?;
         let quota = || self.tenant.governor().quota();
-        match sandbox::run(&self.connector.pre, gate, environment, bounds, function).await {
+        let span = span::of(self.tenant.name(), operation);
+        let result = sandbox::run(&self.connector.pre, gate, environment, bounds, function)
+            .instrument(span.clone())
+            .await;
+        span::end(&span, &result);
+        match result {
             Ok((value, mut report)) => {
                 report.quota = quota();
                 Ok(Answer { value, report })

@@ -5,12 +5,14 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 
 use super::bindings::auth::Client;
 use super::connector::Connector;
 use super::error::{CallError, HostError};
 use super::report::Report;
 use super::sandbox;
+use super::span;
 use super::tenant::Tenant;
 use crate::egress::{
     CredentialKind, Gate, Generation, LEASE, RefreshEnd, RefreshError, RefreshLease, RefreshTurn,
@@ -101,9 +103,13 @@ async fn run(
     lease: RefreshLease,
 ) -> Result<(Refreshed, Report), CallError> {
     let before = lease.generation;
-    let (result, invalid_grant) = match run_guest(connector, tenant, before).await {
-        Ok((gate, result)) => (result, gate.tally().read().invalid_grant),
-        Err(error) => (Err(error), false),
+    let (result, invalid_grant, sent) = match run_guest(connector, tenant, before).await {
+        Ok((gate, result)) => {
+            let tallied = gate.tally().read();
+            // A token request is a POST, and one that certainly did not go is not counted as a write.
+            (result, tallied.invalid_grant, tallied.writes > 0)
+        }
+        Err(error) => (Err(error), false, false),
     };
     // The store decides, not the guest: what counts is whether newer tokens are safe.
     let stored = tenant.stored().await;
@@ -115,9 +121,16 @@ async fn run(
     let end = match (renewed, &result) {
         (Some(_), _) => RefreshEnd::Renewed,
         (None, _) if invalid_grant => RefreshEnd::InvalidGrant,
-        (None, Err(error)) => RefreshEnd::Failed(error.to_string()),
-        (None, Ok(_)) => {
-            RefreshEnd::Failed("the connector reported success, but no tokens came".into())
+        (None, result) => {
+            let why = match result {
+                Err(error) => error.to_string(),
+                Ok(_) => "the connector reported success, but no tokens came".into(),
+            };
+            if sent {
+                RefreshEnd::AnswerLost(why)
+            } else {
+                RefreshEnd::NotSent(why)
+            }
         }
     };
     tenant
@@ -136,7 +149,7 @@ async fn run(
         ))
         .into()),
         (None, _, Err(error)) => Err(error),
-        (None, RefreshEnd::Failed(why), Ok(_)) => {
+        (None, RefreshEnd::NotSent(why) | RefreshEnd::AnswerLost(why), Ok(_)) => {
             Err(HostError::from(RefreshError::Failed(why)).into())
         }
         (None, RefreshEnd::Renewed, Ok(_)) => Err(HostError::from(RefreshError::Busy).into()),
@@ -185,6 +198,7 @@ async fn run_guest(
         .await
         .map_err(|_| HostError::Closed)?;
     let environment = tenant.environment(None);
+    let span = span::of(tenant.name(), "auth.refresh");
     let result = sandbox::run(
         &connector.pre,
         gate.clone(),
@@ -199,7 +213,8 @@ async fn run_guest(
             })
         },
     )
-    .await
-    .map(|(_, report)| report);
-    Ok((gate, result))
+    .instrument(span.clone())
+    .await;
+    span::end(&span, &result);
+    Ok((gate, result.map(|(_, report)| report)))
 }

@@ -5,5 +5,7 @@ mod guests;
 mod isolation;
 mod mock;
 mod signed_in;
+mod spans;
 mod tokens;
 mod typed;
+mod vault;

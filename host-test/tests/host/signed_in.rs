@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 const REDIRECT: &str = "http://127.0.0.1:8917/callback";
 
-fn connector() -> Connector {
+pub(super) fn connector() -> Connector {
     let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/capsule_crm.wasm");
     let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(built, PathBuf::from);
     let bytes = std::fs::read(&path)
@@ -31,7 +31,7 @@ fn connector() -> Connector {
     .unwrap()
 }
 
-fn fake() -> Fake {
+pub(super) fn fake() -> Fake {
     let fake = Fake::new(FakeOptions {
         parties: 3,
         strict_auth: true,
@@ -42,7 +42,7 @@ fn fake() -> Fake {
     fake
 }
 
-fn tenant(fake: &Fake) -> TenantBuilder {
+pub(super) fn tenant(fake: &Fake) -> TenantBuilder {
     Tenant::builder("northwind")
         .client("app", Some(Secret::from("the client's secret")))
         .grant(Origin::parse("https://api.capsulecrm.com").unwrap())
@@ -67,7 +67,7 @@ async fn approve(fake: &Fake, url: &str) -> String {
         .into_owned()
 }
 
-async fn sign_in(connector: &Connector, tenant: &Tenant, fake: &Fake) {
+pub(super) async fn sign_in(connector: &Connector, tenant: &Tenant, fake: &Fake) {
     let verifier = "v".repeat(43);
     let request = auth::AuthorizeRequest {
         client_id: "app".into(),
@@ -87,7 +87,7 @@ async fn sign_in(connector: &Connector, tenant: &Tenant, fake: &Fake) {
     assert!(connected.value.account.is_some());
 }
 
-fn is_unauthenticated(error: &CallError) -> bool {
+pub(super) fn is_unauthenticated(error: &CallError) -> bool {
     matches!(
         error.to_wit(),
         types::Error::Permanent(types::PermanentError::Unauthenticated(_))

@@ -2,6 +2,9 @@
 
 #![allow(missing_docs)]
 
+mod administration;
+mod api;
+mod hooks;
 mod settings;
 mod triggers;
 

@@ -1,16 +1,16 @@
 //! Creating a party.
 
 use super::employer::{self, employer};
-use super::names::Names;
 use super::write::Write;
-use super::{put_id, put_list};
+use crate::actions::body::{put_id, put_list};
 use crate::actions::faults::Faults;
+use crate::actions::names::Names;
 use crate::actions::read::Speller;
 use crate::actions::tagging;
 use crate::api::{Call, Client};
 use crate::bindings::capsule::crm::types::Party;
 use crate::bindings::integration::connector::types::Error;
-use crate::model::field::FieldWrite;
+use crate::model::field::{Entity, FieldWrite};
 use crate::model::{Draft, Embeds, Kind, Row, rows};
 use serde_json::{Map, Value, json};
 
@@ -19,6 +19,7 @@ pub(crate) async fn create(client: &Client, draft: &Draft, at: &str) -> Result<P
     check(draft, at)?;
     let names = Names::new(
         client,
+        Entity::Parties,
         draft.owner.as_ref(),
         draft.team.as_ref(),
         &draft.fields,

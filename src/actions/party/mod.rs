@@ -7,31 +7,12 @@
 
 mod create;
 mod employer;
-mod filter;
 mod find;
-mod names;
 mod update;
 mod upsert;
 mod write;
 
 pub(super) use create::create;
-pub(super) use filter::filter;
 pub(super) use find::find;
 pub(super) use update::update;
 pub(super) use upsert::{Upsert, upsert};
-
-use serde_json::{Map, Value, json};
-
-/// Puts a list into a body, unless it is empty.
-fn put_list(body: &mut Map<String, Value>, key: &str, list: Vec<Value>) {
-    if !list.is_empty() {
-        body.insert(key.to_owned(), Value::Array(list));
-    }
-}
-
-/// Puts a reference into a body, if there is one.
-fn put_id(body: &mut Map<String, Value>, key: &str, id: Option<u64>) {
-    if let Some(id) = id {
-        body.insert(key.to_owned(), json!({"id": id}));
-    }
-}

@@ -1,16 +1,16 @@
 //! Changing a party.
 
 use super::employer::{self, employer};
-use super::names::Names;
 use super::write::{Write, half_done, other_kind};
-use super::{put_id, put_list};
+use crate::actions::body::{put, put_id, put_list};
 use crate::actions::faults::Faults;
+use crate::actions::names::Names;
 use crate::actions::read::{Speller, one};
 use crate::actions::tagging;
 use crate::api::{Call, Client, invalid, violation};
-use crate::bindings::capsule::crm::types::{Party, Ref, RefChange, TextChange};
+use crate::bindings::capsule::crm::types::{Party, Ref, RefChange};
 use crate::bindings::integration::connector::types::{Error, Violation};
-use crate::model::field::FieldWrite;
+use crate::model::field::{Entity, FieldWrite};
 use crate::model::{Embeds, Gone, Kind, Patch, Row, changed_rows, rows};
 use serde_json::{Map, Value, json};
 
@@ -21,6 +21,7 @@ pub(crate) async fn update(client: &Client, patch: &Patch) -> Result<Party, Erro
     let id = patch.id.to_string();
     let names = Names::new(
         client,
+        Entity::Parties,
         set(patch.owner.as_ref()),
         set(patch.team.as_ref()),
         &patch.fields,
@@ -30,13 +31,7 @@ pub(crate) async fn update(client: &Client, patch: &Patch) -> Result<Party, Erro
     let speller = Speller::new(client, Kind::Party, &embeds).await?;
     let mut body = Map::new();
     for (key, change) in &patch.texts {
-        match change {
-            None => {}
-            Some(TextChange::Set(text)) => {
-                drop(body.insert((*key).to_owned(), text.as_str().into()))
-            }
-            Some(TextChange::Clear) => drop(body.insert((*key).to_owned(), Value::Null)),
-        }
+        put(&mut body, key, change.clone());
     }
     for (key, change, id) in [
         ("owner", &patch.owner, names.owner),
@@ -147,23 +142,7 @@ fn check(patch: &Patch) -> Result<(), Error> {
     rows_alone!("websites", &patch.websites);
     rows_alone!("addresses", &patch.addresses);
     if let Some(change) = &patch.tags {
-        alone(
-            "tags",
-            change.replace.is_some(),
-            !(change.add.is_empty() && change.remove.is_empty()),
-            "`add` or `remove`",
-        );
-        for (name, all) in [
-            ("add", Some(&change.add)),
-            ("remove", Some(&change.remove)),
-            ("replace", change.replace.as_ref()),
-        ] {
-            tagging::check(
-                all.map_or(&[], Vec::as_slice),
-                &format!("/tags/{name}"),
-                &mut faults,
-            );
-        }
+        tagging::check_change(change, &mut faults);
     }
     faults.note(employer::check(set(patch.organisation.as_ref()), ""))?;
     faults.settle()

@@ -1,10 +1,11 @@
 //! Finding a party, and then changing or creating it.
 
+use super::create;
 use super::employer::employer;
 use super::find::{Wanted, as_asked, candidates, dialled, filled, several};
-use super::names::{Names, field_pointer};
 use super::write::Write;
-use super::{create, put_id, put_list};
+use crate::actions::body::{put_id, put_list};
+use crate::actions::names::{Names, field_pointer};
 use crate::actions::read::Speller;
 use crate::actions::tagging;
 use crate::api::{Call, Client, invalid};
@@ -44,6 +45,7 @@ pub(crate) async fn upsert(client: &Client, input: &Upsert<'_>) -> Result<Upsert
     }
     let names = Names::new(
         client,
+        Entity::Parties,
         draft.owner.as_ref(),
         draft.team.as_ref(),
         &draft.fields,

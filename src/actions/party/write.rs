@@ -1,6 +1,7 @@
 //! Sending a change of a party, and telling what came of it.
 
 use super::employer::Employer;
+use crate::actions::faults::reason;
 use crate::actions::read::Speller;
 use crate::api::{Call, Client, incomplete, violation};
 use crate::bindings::capsule::crm::types::{Address, Party};
@@ -108,7 +109,7 @@ fn stopped(error: Error, organisation: u64) -> Error {
             }))
         }
         Error::Permanent(cause) => {
-            let reason = reason(cause);
+            let reason = reason(Error::Permanent(cause));
             incomplete(
                 format!(
                     "The organisation {organisation} was created, the rest was not done: {reason}"
@@ -116,31 +117,6 @@ fn stopped(error: Error, organisation: u64) -> Error {
                 &extra(&reason),
             )
         }
-    }
-}
-
-fn reason(cause: PermanentError) -> String {
-    use PermanentError as P;
-    match cause {
-        P::InvalidInput(violations) => {
-            let told: Vec<String> = violations
-                .iter()
-                .map(|one| format!("{}: {}", one.pointer, one.message))
-                .collect();
-            told.join("; ")
-        }
-        P::Ambiguous(_) => "a name matches several records".into(),
-        P::Unauthenticated(fault)
-        | P::Forbidden(fault)
-        | P::QuotaExhausted(fault)
-        | P::NotFound(fault)
-        | P::Conflict(fault)
-        | P::TooLarge(fault)
-        | P::Unsupported(fault)
-        | P::StaleCursor(fault)
-        | P::OutcomeUnknown(fault)
-        | P::Incomplete(fault)
-        | P::MalformedResponse(fault) => fault.message,
     }
 }
 

@@ -1,17 +1,25 @@
 //! Operations as an engine calls them: JSON in, the requests that go out, JSON or an error back.
 
+mod administration;
 mod answers;
+mod api;
 mod bad_input;
 mod create;
+mod custom_fields;
+mod files;
 mod filter;
 mod find;
+mod hooks;
 mod many;
+mod opportunities;
 mod paging;
 mod parties;
+mod projects;
 mod settings;
 mod tags;
 mod tasks;
 mod timeline;
+mod tracks;
 mod typed;
 mod update;
 mod upsert;

@@ -261,7 +261,7 @@ fn a_pipeline_by_name_is_looked_up_and_by_id_is_not() {
     let script = Script::new()
         .on(
             "GET",
-            "/api/v2/pipelines?page=1&perPage=100",
+            "/api/v2/pipelines?includeDeleted=true&page=1&perPage=100",
             200,
             pipelines,
         )
@@ -289,7 +289,7 @@ fn an_unknown_pipeline_names_the_nearest_and_a_double_one_its_candidates() {
     let pipelines = |rows: Value| {
         Script::new().on(
             "GET",
-            "/api/v2/pipelines?page=1&perPage=100",
+            "/api/v2/pipelines?includeDeleted=true&page=1&perPage=100",
             200,
             json!({ "pipelines": rows }),
         )
@@ -360,7 +360,7 @@ fn stages_of_a_board_are_asked_for_there() {
     let script = Script::new()
         .on(
             "GET",
-            "/api/v2/boards?page=1&perPage=100",
+            "/api/v2/boards?status=all&page=1&perPage=100",
             200,
             json!({"boards": [{"id": 2, "name": "Delivery"}]}),
         )

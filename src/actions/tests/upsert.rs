@@ -109,6 +109,19 @@ fn what_is_there_already_is_not_written() {
 }
 
 #[test]
+fn an_e_mail_address_that_differs_in_case_alone_is_unchanged() {
+    let script = found(&[stored()]);
+    let (output, _) = done(script, "people.upsert", &by_email(json!({})));
+    assert_eq!(
+        (
+            &output["action"],
+            &output["party"]["emailAddresses"][0]["address"]
+        ),
+        (&json!("unchanged"), &json!("ines@lagoa.example"))
+    );
+}
+
+#[test]
 fn an_unchanged_record_keeps_what_was_asked_for() {
     let script = Script::new()
         .on(

@@ -1,9 +1,10 @@
-//! What stands behind the egress: the real Capsule, the fake, or a script.
+//! What stands behind the egress: the real Capsule, the fake, a script, or a recording.
 //!
 //! An upstream gets a request that policy has admitted and that carries real credentials. It decides nothing but how to
-//! reach the other side. Only the egress calls it. A new ending (a cassette) is one more file here.
+//! reach the other side. Only the egress calls it. A new ending is one more file here.
 
 mod address;
+mod cassette;
 mod in_process;
 mod live;
 mod mock;
@@ -20,6 +21,7 @@ use http_body_util::{BodyExt as _, Full};
 use super::{EgressLimits, Origin, Rule};
 
 pub use address::is_global;
+pub use cassette::{Cassette, CassetteError, Recorder, Replay, ReplayError};
 pub use in_process::InProcess;
 pub use live::{Live, LiveError, Resolver, SystemResolver};
 pub use mock::{Canned, Expectation, Mock, MockError};
@@ -102,7 +104,7 @@ pub enum UpstreamError {
     /// The credential store can't be read. Nothing was sent.
     #[error("the credentials can't be read: {0}")]
     NoCredentials(String),
-    /// A script has no such request.
+    /// A script or a cassette has no such request.
     #[error("{0}")]
     Unscripted(String),
 }

@@ -7,19 +7,21 @@ use crate::bindings::integration::connector::types::{Error, Violation};
 use crate::model::field::{Entity, FieldWrite};
 
 /// Owner, team and custom fields by id.
-pub(super) struct Names {
-    pub(super) owner: Option<u64>,
-    pub(super) team: Option<u64>,
-    pub(super) fields: Vec<FieldWrite>,
+#[derive(Default)]
+pub(crate) struct Names {
+    pub(crate) owner: Option<u64>,
+    pub(crate) team: Option<u64>,
+    pub(crate) fields: Vec<FieldWrite>,
     /// The data tags that own the fields: setting a field does not attach its tag (API reference 3.7). Known where the field is named; one
     /// by id costs no look-up, and its tag is the caller's affair.
-    pub(super) data_tags: Vec<Ref>,
+    pub(crate) data_tags: Vec<Ref>,
 }
 
 impl Names {
     /// Looks names up. All that don't mean anything are told at once.
-    pub(super) async fn new(
+    pub(crate) async fn new(
         client: &Client,
+        entity: Entity,
         owner: Option<&Ref>,
         team: Option<&Ref>,
         fields: &[FieldChange],
@@ -39,7 +41,7 @@ impl Names {
             names.team = faults.note(client.team(team, &format!("{at}/team")).await)?;
         }
         for change in fields {
-            names.field(client, change, at, &mut faults).await?;
+            names.field(client, entity, change, at, &mut faults).await?;
         }
         faults.settle()?;
         Ok(names)
@@ -48,6 +50,7 @@ impl Names {
     async fn field(
         &mut self,
         client: &Client,
+        entity: Entity,
         change: &FieldChange,
         at: &str,
         faults: &mut Faults,
@@ -56,7 +59,7 @@ impl Names {
         let (id, definition) = match &change.definition {
             Ref::Id(id) => (*id, None),
             name @ Ref::Name(_) => {
-                match faults.note(client.definition(Entity::Parties, name, &pointer).await)? {
+                match faults.note(client.definition(entity, name, &pointer).await)? {
                     Some(definition) => (definition.id, Some(definition)),
                     None => return Ok(()),
                 }
@@ -86,7 +89,7 @@ impl Names {
 }
 
 /// Where the input of a record holds a field.
-pub(super) fn field_pointer(at: &str, definition: &Ref) -> String {
+pub(crate) fn field_pointer(at: &str, definition: &Ref) -> String {
     let key = match definition {
         Ref::Id(id) => id.to_string(),
         Ref::Name(name) => name.replace('~', "~0").replace('/', "~1"),

@@ -1,20 +1,21 @@
-//! Filters over parties, judged before they are sent (API reference 4).
+//! Filters, judged before they are sent (API reference 4).
 
-use super::put_list;
+use super::body::put_list;
 use crate::actions::faults::Faults;
 use crate::api::{Client, violation};
 use crate::bindings::capsule::crm::types::{
-    FilterClause, FilterCondition, FilterOperator as Op, FilterOrder, FilterValue, Ref,
+    FilterClause, FilterCondition, FilterOperator as Op, FilterOrder, Ref,
 };
 use crate::bindings::integration::connector::types::{Error, Violation};
 use crate::contract::{Json, brief, is_date, nearest};
-use crate::model::field::{Entity, FieldType};
-use crate::model::filter::{FilterField, FilterType, PARTY_FIELDS, operators};
+use crate::model::field::Entity;
+use crate::model::filter::{FilterField, FilterType, fields, operators};
 use serde_json::{Map, Value, json};
 
 /// A filter as Capsule wants it. Nothing but definitions is asked for, and those only where a custom field is named.
-pub(crate) async fn filter(
+pub(super) async fn filter(
     client: &Client,
+    entity: Entity,
     conditions: &[FilterClause],
     order_by: &[FilterOrder],
 ) -> Result<Value, Error> {
@@ -24,7 +25,7 @@ pub(crate) async fn filter(
         let pointer = format!("/conditions/{index}");
         match clause {
             FilterClause::Condition(one) => {
-                clauses.extend(condition(client, one, &pointer, &mut faults).await?)
+                clauses.extend(condition(client, entity, one, &pointer, &mut faults).await?)
             }
             FilterClause::AnyOf(all) => {
                 if all.is_empty() {
@@ -37,8 +38,14 @@ pub(crate) async fn filter(
                 let mut group = Vec::new();
                 for (position, one) in all.iter().enumerate() {
                     group.extend(
-                        condition(client, one, &format!("{pointer}/{position}"), &mut faults)
-                            .await?,
+                        condition(
+                            client,
+                            entity,
+                            one,
+                            &format!("{pointer}/{position}"),
+                            &mut faults,
+                        )
+                        .await?,
                     );
                 }
                 // API reference 6, point 13: the likely form.
@@ -48,7 +55,13 @@ pub(crate) async fn filter(
     }
     let mut orders = Vec::new();
     for (index, order) in order_by.iter().enumerate() {
-        let field = filter_field(client, &order.field, &format!("/orderBy/{index}/field")).await;
+        let field = filter_field(
+            client,
+            entity,
+            &order.field,
+            &format!("/orderBy/{index}/field"),
+        )
+        .await;
         if let Some(field) = faults.note(field)? {
             orders.push(
                 json!({"field": field.name, "direction": order.direction_or_default().to_json()}),
@@ -72,13 +85,18 @@ struct Field {
 }
 
 /// The field of a filter that a name means.
-async fn filter_field(client: &Client, name: &str, pointer: &str) -> Result<Field, Error> {
+async fn filter_field(
+    client: &Client,
+    entity: Entity,
+    name: &str,
+    pointer: &str,
+) -> Result<Field, Error> {
     if let Some(FilterField {
         name,
         title,
         holds,
         exact,
-    }) = PARTY_FIELDS.iter().find(|field| field.name == name)
+    }) = fields(entity).iter().find(|field| field.name == name)
     {
         return Ok(Field {
             name: (*name).into(),
@@ -92,40 +110,43 @@ async fn filter_field(client: &Client, name: &str, pointer: &str) -> Result<Fiel
         name.strip_prefix("org.custom:"),
     ) {
         (Some(custom), _) => ("custom:", custom),
-        (_, Some(custom)) => ("org.custom:", custom),
-        _ => return Err(crate::api::invalid(pointer, "choice", unknown_field(name))),
+        (_, Some(custom)) if entity == Entity::Parties => ("org.custom:", custom),
+        _ => {
+            let message = unknown_field(entity, name);
+            return Err(crate::api::invalid(pointer, "choice", message));
+        }
     };
     let wanted = match custom.parse::<u64>() {
         Ok(id) => Ref::Id(id),
         Err(_) => Ref::Name(custom.to_owned()),
     };
-    let definition = client.definition(Entity::Parties, &wanted, pointer).await?;
+    let definition = client.definition(entity, &wanted, pointer).await?;
     Ok(Field {
         name: format!("{prefix}{}", definition.id),
         title: definition.name,
-        holds: match definition.kind {
-            FieldType::Number => FilterType::Number,
-            FieldType::Date => FilterType::Date,
-            FieldType::Boolean => FilterType::Boolean,
-            FieldType::Text | FieldType::Link | FieldType::List | FieldType::MultiSelect => {
-                FilterType::Text
-            }
-        },
+        holds: definition.kind.into(),
         exact: false,
     })
 }
 
-fn unknown_field(name: &str) -> String {
+fn unknown_field(entity: Entity, name: &str) -> String {
     // Names of answers that filters spell differently (API reference 4.1).
-    let known: Vec<&str> = PARTY_FIELDS.iter().map(|field| field.name).collect();
-    let near = match name {
-        "createdAt" => vec!["addedOn"],
-        "updatedAt" => vec!["updatedOn"],
-        "lastContactedAt" => vec!["lastContactedOn"],
-        "emailAddresses" => vec!["email"],
-        "phoneNumbers" => vec!["phone"],
-        "tags" => vec!["tag"],
-        _ => nearest(name, known.iter().copied(), 3),
+    let known: Vec<&str> = fields(entity).iter().map(|field| field.name).collect();
+    let other = match name {
+        "createdAt" => "addedOn",
+        "updatedAt" => "updatedOn",
+        "lastContactedAt" => "lastContactedOn",
+        "emailAddresses" => "email",
+        "phoneNumbers" => "phone",
+        "tags" => "tag",
+        "value" => "expectedValue",
+        "party" => "primaryContact",
+        _ => "",
+    };
+    let near = if known.contains(&other) {
+        vec![other]
+    } else {
+        nearest(name, known.iter().copied(), 3)
     };
     let hint = if near.is_empty() {
         format!(
@@ -152,42 +173,52 @@ fn quoted(names: &[&str]) -> String {
 /// A condition as Capsule wants it; none if something is wrong with it.
 async fn condition(
     client: &Client,
+    entity: Entity,
     condition: &FilterCondition,
     pointer: &str,
     faults: &mut Faults,
 ) -> Result<Option<Value>, Error> {
-    let field = filter_field(client, &condition.field, &format!("{pointer}/field")).await;
+    let field = filter_field(
+        client,
+        entity,
+        &condition.field,
+        &format!("{pointer}/field"),
+    )
+    .await;
     let Some(field) = faults.note(field)? else {
         return Ok(None);
     };
-    if let Some(fault) = misfit(&field, condition, pointer) {
+    let FilterCondition {
+        operator, value, ..
+    } = condition;
+    let value = value.clone().map(Json::to_json);
+    if let Some(fault) = misfit(&field, *operator, value.as_ref(), pointer) {
         faults.add(fault);
         return Ok(None);
     }
-    let value = condition.value.clone().map_or(Value::Null, Json::to_json);
     Ok(Some(
-        json!({"field": field.name, "operator": condition.operator.to_json(), "value": value}),
+        json!({"field": field.name, "operator": operator.to_json(), "value": value}),
     ))
 }
 
 /// What does not fit the field, if anything.
-fn misfit(field: &Field, condition: &FilterCondition, pointer: &str) -> Option<Violation> {
+fn misfit(field: &Field, operator: Op, value: Option<&Value>, pointer: &str) -> Option<Violation> {
     let spelt = |operator: Op| operator.to_json().as_str().unwrap_or_default().to_owned();
     let fitting = operators(field.holds, field.exact);
-    if !fitting.contains(&condition.operator) {
+    if !fitting.contains(&operator) {
         let all: Vec<_> = fitting
             .iter()
             .map(|operator| format!("`{}`", spelt(*operator)))
             .collect();
         let message = format!(
             "`{}` does not fit `{}`; there are {}",
-            spelt(condition.operator),
+            spelt(operator),
             brief(&field.title),
             all.join(", ")
         );
         return Some(violation(format!("{pointer}/operator"), "choice", message));
     }
-    let expected = expected(field.holds, condition)?;
+    let expected = expected(field.holds, operator, value)?;
     Some(violation(
         format!("{pointer}/value"),
         "type",
@@ -196,37 +227,30 @@ fn misfit(field: &Field, condition: &FilterCondition, pointer: &str) -> Option<V
 }
 
 /// What would fit, if the value does not.
-fn expected(holds: FilterType, condition: &FilterCondition) -> Option<&'static str> {
-    let value = match (&condition.value, condition.operator) {
-        (None, Op::Is | Op::IsNot) => return None,
-        (None, _) => return Some("a value"),
-        (Some(value), _) => value,
+fn expected(holds: FilterType, operator: Op, value: Option<&Value>) -> Option<&'static str> {
+    let Some(value) = value else {
+        let emptiness = matches!(operator, Op::Is | Op::IsNot);
+        return (!emptiness).then_some("a value");
     };
     // An id, or a number of days.
-    let counts = |number: f64| number.fract() == 0.0 && number >= 0.0;
-    let (fits, expected) = match (holds, condition.operator) {
-        (FilterType::Date, Op::IsOlderThan | Op::IsWithinLast | Op::IsWithinNext) => (
-            matches!(value, FilterValue::Number(days) if counts(*days)),
-            "a whole number of days",
-        ),
-        (FilterType::Date, _) => (
-            matches!(value, FilterValue::Text(date) if is_date(date)),
-            "a date `YYYY-MM-DD`",
-        ),
-        (FilterType::Text, _) => (matches!(value, FilterValue::Text(_)), "a text"),
-        (FilterType::Number, _) => (
-            matches!(value, FilterValue::Number(number) if number.is_finite()),
-            "a number",
-        ),
-        (FilterType::Boolean, _) => (matches!(value, FilterValue::Boolean(_)), "true or false"),
-        (FilterType::Reference, _) => {
-            let fits = match value {
-                FilterValue::Number(id) => counts(*id),
-                FilterValue::Text(_) => true,
-                FilterValue::Boolean(_) => false,
-            };
-            (fits, "an id or a name")
+    let counts = |value: &Value| {
+        value
+            .as_f64()
+            .is_some_and(|number| number.fract() == 0.0 && number >= 0.0)
+    };
+    let (fits, expected) = match (holds, operator) {
+        (FilterType::Date, Op::IsOlderThan | Op::IsWithinLast | Op::IsWithinNext) => {
+            (counts(value), "a whole number of days")
         }
+        (FilterType::Date, _) => (value.as_str().is_some_and(is_date), "a date `YYYY-MM-DD`"),
+        (FilterType::Text, _) => (value.is_string(), "a text"),
+        (FilterType::Number, _) => (value.is_number(), "a number"),
+        (FilterType::Boolean, _) => (value.is_boolean(), "true or false"),
+        (FilterType::Reference, _) => (value.is_string() || counts(value), "an id or a name"),
+        (FilterType::Money, _) => (
+            value.is_object(),
+            "a sum such as `{\"amount\": 1000, \"currency\": \"EUR\"}`",
+        ),
     };
     (!fits).then_some(expected)
 }

@@ -1,0 +1,538 @@
+//! Connections: who is connected, and the secrets with which the host speaks for them.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
+use serde::{Deserialize, Serialize};
+
+use super::seal::{Place, Sealer};
+use super::writer::Ledger;
+use super::{Store, StoreError};
+use crate::egress::{
+    ClientCredentials, ConnectionId, Credentials, CredentialsError, Generation, LEASE, NewTokens,
+    Origin, REMEMBER_FAILURE, RefreshEnd, RefreshLease, RefreshRefusal, RefreshTurn, Secret,
+    StoredCredentials,
+};
+
+const ACCESS: &str = "access token";
+const REFRESH: &str = "refresh token";
+const CLIENT: &str = "client secret";
+
+/// Who is connected, as the component's `auth.check` told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// The vendor's id of the account.
+    pub account_id: String,
+    /// Name of the account.
+    pub account_name: String,
+    /// The vendor's id of the user.
+    pub user_id: String,
+    /// Name of the user.
+    pub user_name: String,
+    /// Base of links for people.
+    pub web_url: Option<String>,
+}
+
+/// A sign-in that is done.
+#[derive(Clone, Debug)]
+pub struct NewConnection {
+    /// The operator's name for it.
+    pub name: String,
+    /// Another API than the vendor's own.
+    pub api_base: Option<String>,
+    /// What the sign-in gave.
+    pub credentials: StoredCredentials,
+    /// Who signed in.
+    pub profile: Profile,
+}
+
+/// A connection without its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedConnection {
+    /// The operator's name for it.
+    pub name: String,
+    /// Another API than the vendor's own.
+    pub api_base: Option<String>,
+    /// Where its tokens belong.
+    pub origin: Origin,
+    /// The registered application; empty: none.
+    pub client_id: String,
+    /// Who is connected.
+    pub profile: Profile,
+    /// Of its tokens.
+    pub generation: Generation,
+    /// When the access token expires; None: not known.
+    pub expires_at: Option<SystemTime>,
+    /// What the token may do; empty: not known.
+    pub scopes: Vec<String>,
+    /// When somebody signed in last.
+    pub connected_at: SystemTime,
+    /// The vendor refused the refresh token for good.
+    pub needs_reconnect: bool,
+    /// A refresh was cut off: its answer, and with it a rotated refresh token, may be lost. The next refresh tells.
+    pub refresh_cut_off: bool,
+}
+
+impl Store {
+    /// Keeps a sign-in. A connection of that name is replaced if the same user of the same account signed in again.
+    pub async fn connect(&self, new: NewConnection) -> Result<Generation, StoreError> {
+        self.writer.run(move |ledger| connect(ledger, &new)).await
+    }
+
+    /// One connection.
+    pub async fn connection(&self, name: &str) -> Result<SavedConnection, StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |ledger| {
+                let sql = format!("{SAVED} WHERE name = ?1");
+                let found = ledger
+                    .database
+                    .query_row(&sql, [&name], |row| Ok(saved(row)))
+                    .optional()?;
+                found.unwrap_or_else(|| Err(StoreError::Unknown(name)))
+            })
+            .await
+    }
+
+    /// All connections by name.
+    pub async fn connections(&self) -> Result<Vec<SavedConnection>, StoreError> {
+        self.writer
+            .run(|ledger| {
+                let sql = format!("{SAVED} ORDER BY name");
+                let mut statement = ledger.database.prepare(&sql)?;
+                let rows = statement.query_map([], |row| Ok(saved(row)))?;
+                rows.map(|row| row?).collect()
+            })
+            .await
+    }
+
+    /// Forgets a connection and its secrets.
+    pub async fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.writer
+            .run(move |ledger| {
+                let gone = ledger
+                    .database
+                    .execute("DELETE FROM connection WHERE name = ?1", [&name])?;
+                if gone == 0 {
+                    return Err(StoreError::Unknown(name));
+                }
+                // What was deleted still stands in the log until it is taken over.
+                ledger
+                    .database
+                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+const SAVED: &str = "SELECT name, api_base, origin, client_id, profile, generation, expires_at, scopes, connected_at, \
+     needs_reconnect, intent_run IS NOT NULL FROM connection";
+
+fn saved(row: &Row<'_>) -> Result<SavedConnection, StoreError> {
+    let name: String = row.get(0)?;
+    let unusable = |what| StoreError::Row {
+        connection: name.clone(),
+        what,
+    };
+    let base: String = row.get(1)?;
+    let profile: String = row.get(4)?;
+    Ok(SavedConnection {
+        api_base: (!base.is_empty()).then_some(base),
+        origin: Origin::parse(&row.get::<_, String>(2)?).map_err(|_| unusable("origin"))?,
+        client_id: row.get(3)?,
+        profile: serde_json::from_str(&profile).map_err(|_| unusable("profile"))?,
+        generation: generation(row.get(5)?).ok_or_else(|| unusable("generation"))?,
+        expires_at: row.get::<_, Option<i64>>(6)?.map(time),
+        scopes: words(&row.get::<_, String>(7)?),
+        connected_at: time(row.get(8)?),
+        needs_reconnect: row.get(9)?,
+        refresh_cut_off: row.get(10)?,
+        name,
+    })
+}
+
+/// What a refresh has to know besides the credentials.
+struct Standing {
+    stored: StoredCredentials,
+    needs_reconnect: bool,
+    failed: Option<(SystemTime, String)>,
+}
+
+fn standing(
+    database: &rusqlite::Connection,
+    sealer: &Sealer,
+    name: &str,
+) -> Result<Option<Standing>, StoreError> {
+    let sql = "SELECT origin, client_id, generation, obtained_at, expires_at, scopes, needs_reconnect, failed_at, \
+               failed_why FROM connection WHERE name = ?1";
+    let mut statement = database.prepare(sql)?;
+    let mut rows = statement.query([name])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let unusable = |what| StoreError::Row {
+        connection: name.to_owned(),
+        what,
+    };
+    let origin = Origin::parse(&row.get::<_, String>(0)?).map_err(|_| unusable("origin"))?;
+    let generation = generation(row.get(2)?).ok_or_else(|| unusable("generation"))?;
+    let secret = |kind| -> Result<Option<Secret>, StoreError> {
+        let sql = "SELECT sealed FROM secret WHERE connection = ?1 AND kind = ?2";
+        let sealed: Option<Vec<u8>> = database
+            .prepare(sql)?
+            .query_row([name, kind], |row| row.get(0))
+            .optional()?;
+        let place = Place {
+            connection: name,
+            origin: &origin,
+            kind,
+            generation: generation.0,
+        };
+        sealed
+            .map(|sealed| sealer.open(&place, &sealed))
+            .transpose()
+    };
+    let client_id: String = row.get(1)?;
+    let client_secret = secret(CLIENT)?;
+    let failed_at: Option<i64> = row.get(7)?;
+    let failed_why: Option<String> = row.get(8)?;
+    Ok(Some(Standing {
+        needs_reconnect: row.get(6)?,
+        failed: failed_at.map(|at| (time(at), failed_why.unwrap_or_default())),
+        stored: StoredCredentials {
+            generation,
+            access_token: secret(ACCESS)?,
+            refresh_token: secret(REFRESH)?,
+            client: (!client_id.is_empty()).then_some(ClientCredentials {
+                id: client_id,
+                secret: client_secret,
+            }),
+            obtained_at: time(row.get(3)?),
+            expires_at: row.get::<_, Option<i64>>(4)?.map(time),
+            scopes: words(&row.get::<_, String>(5)?),
+            origin: origin.clone(),
+        },
+    }))
+}
+
+/// Writes the secrets anew: all of them, because each is sealed for the generation that it stands in.
+fn put_secrets(
+    transaction: &Transaction<'_>,
+    sealer: &Sealer,
+    name: &str,
+    stored: &StoredCredentials,
+) -> Result<(), StoreError> {
+    transaction.execute("DELETE FROM secret WHERE connection = ?1", [name])?;
+    let client = stored.client.as_ref();
+    let secrets = [
+        (ACCESS, stored.access_token.as_ref()),
+        (REFRESH, stored.refresh_token.as_ref()),
+        (CLIENT, client.and_then(|client| client.secret.as_ref())),
+    ];
+    for (kind, secret) in secrets {
+        let Some(secret) = secret else { continue };
+        let place = Place {
+            connection: name,
+            origin: &stored.origin,
+            kind,
+            generation: stored.generation.0,
+        };
+        let sealed = sealer.seal(&place, secret)?;
+        transaction.execute(
+            "INSERT INTO secret (connection, kind, key_id, sealed) VALUES (?1, ?2, ?3, ?4)",
+            params![name, kind, sealer.key_id(), sealed],
+        )?;
+    }
+    Ok(())
+}
+
+fn connect(ledger: &mut Ledger, new: &NewConnection) -> Result<Generation, StoreError> {
+    let transaction = ledger
+        .database
+        .transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = format!("{SAVED} WHERE name = ?1");
+    let before = transaction
+        .query_row(&sql, [&new.name], |row| Ok(saved(row)))
+        .optional()?
+        .transpose()?;
+    let mut stored = new.credentials.clone();
+    if let Some(before) = before {
+        let (was, is) = (&before.profile, &new.profile);
+        if (&was.account_id, &was.user_id, &before.origin)
+            != (&is.account_id, &is.user_id, &stored.origin)
+        {
+            let told = |profile: &Profile, origin: &Origin| {
+                format!(
+                    "{} of {} at {origin}",
+                    profile.user_name, profile.account_name
+                )
+            };
+            return Err(StoreError::OtherAccount {
+                connection: new.name.clone(),
+                stored: told(was, &before.origin),
+                came: told(is, &stored.origin),
+            });
+        }
+        stored.generation = stored
+            .generation
+            .max(Generation(before.generation.0.saturating_add(1)));
+    }
+    let client = stored.client.as_ref().map(|client| client.id.as_str());
+    let profile = serde_json::to_string(&new.profile).map_err(|_| StoreError::Row {
+        connection: new.name.clone(),
+        what: "profile",
+    })?;
+    transaction.execute(
+        "INSERT INTO connection (name, api_base, origin, client_id, profile, generation, obtained_at, expires_at, scopes, \
+             connected_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT (name) DO UPDATE SET api_base = ?2, origin = ?3, client_id = ?4, profile = ?5, generation = ?6, \
+             obtained_at = ?7, expires_at = ?8, scopes = ?9, connected_at = ?10, intent_run = NULL, needs_reconnect = 0, \
+             failed_at = NULL, failed_why = NULL",
+        params![
+            new.name,
+            new.api_base.as_deref().unwrap_or_default(),
+            stored.origin.to_string(),
+            client.unwrap_or_default(),
+            profile,
+            number(stored.generation),
+            seconds(stored.obtained_at),
+            stored.expires_at.map(seconds),
+            stored.scopes.join(" "),
+            seconds(SystemTime::now()),
+        ],
+    )?;
+    put_secrets(&transaction, &ledger.sealer, &new.name, &stored)?;
+    transaction.commit()?;
+    ledger.leases.remove(&new.name);
+    Ok(stored.generation)
+}
+
+fn begin(
+    ledger: &mut Ledger,
+    connection: &ConnectionId,
+    seen: Generation,
+) -> Result<RefreshTurn, CredentialsError> {
+    let name = connection.as_str();
+    let standing = standing(&ledger.database, &ledger.sealer, name)?
+        .ok_or_else(|| CredentialsError::Unknown(name.to_owned()))?;
+    if standing.stored.generation > seen {
+        return Ok(RefreshTurn::Newer(standing.stored));
+    }
+    if !standing.stored.can_refresh() {
+        return Ok(RefreshTurn::Refused(RefreshRefusal::NotPossible));
+    }
+    if standing.needs_reconnect {
+        return Ok(RefreshTurn::Refused(RefreshRefusal::NeedsReconnect));
+    }
+    if let Some((at, why)) = standing.failed
+        // A clock that was set back says nothing.
+        && SystemTime::now()
+            .duration_since(at)
+            .is_ok_and(|passed| passed < REMEMBER_FAILURE)
+    {
+        return Ok(RefreshTurn::Refused(RefreshRefusal::FailedRecently(why)));
+    }
+    let now = Instant::now();
+    if ledger
+        .leases
+        .get(name)
+        .is_some_and(|(_, until)| now < *until)
+    {
+        return Ok(RefreshTurn::Busy(Duration::from_millis(20)));
+    }
+    // An open intent of another run: that process is gone, for this one has the store. Its answer may be lost, and the
+    // old refresh token is tried once to find out.
+    let ticket: i64 = ledger
+        .database
+        .query_row(
+            "UPDATE connection SET intent_run = ?2, intent_ticket = intent_ticket + 1 WHERE name = ?1 \
+             RETURNING intent_ticket",
+            params![name, ledger.run],
+            |row| row.get(0),
+        )
+        .map_err(StoreError::from)?;
+    ledger.leases.insert(name.to_owned(), (ticket, now + LEASE));
+    Ok(RefreshTurn::Mine(RefreshLease {
+        connection: connection.clone(),
+        generation: standing.stored.generation,
+        ticket: ticket.unsigned_abs(),
+    }))
+}
+
+fn commit(
+    ledger: &mut Ledger,
+    name: &str,
+    expected: Generation,
+    tokens: NewTokens,
+) -> Result<Generation, CredentialsError> {
+    let sealer = &ledger.sealer;
+    let transaction = ledger
+        .database
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(StoreError::from)?;
+    let mut stored = standing(&transaction, sealer, name)?
+        .ok_or_else(|| CredentialsError::Unknown(name.to_owned()))?
+        .stored;
+    if stored.generation != expected {
+        return Err(CredentialsError::Conflict {
+            connection: name.to_owned(),
+            expected: expected.0,
+            found: stored.generation.0,
+        });
+    }
+    if stored.origin != tokens.origin {
+        // The secrets that stay would move there with it.
+        return Err(CredentialsError::Store(format!(
+            "the tokens of `{name}` belong to {}, and {} gave these",
+            stored.origin, tokens.origin
+        )));
+    }
+    let now = SystemTime::now();
+    stored.generation = Generation(expected.0.saturating_add(1));
+    stored.access_token = Some(tokens.access_token);
+    stored.refresh_token = tokens.refresh_token.or(stored.refresh_token);
+    stored.obtained_at = now;
+    stored.expires_at = tokens
+        .expires_in
+        .and_then(|lifetime| now.checked_add(lifetime));
+    if !tokens.scopes.is_empty() {
+        stored.scopes = tokens.scopes;
+    }
+    transaction
+        .execute(
+            "UPDATE connection SET generation = ?2, obtained_at = ?3, expires_at = ?4, scopes = ?5, intent_run = NULL, \
+                 needs_reconnect = 0, failed_at = NULL, failed_why = NULL WHERE name = ?1",
+            params![
+                name,
+                number(stored.generation),
+                seconds(stored.obtained_at),
+                stored.expires_at.map(seconds),
+                stored.scopes.join(" "),
+            ],
+        )
+        .map_err(StoreError::from)?;
+    put_secrets(&transaction, sealer, name, &stored)?;
+    transaction.commit().map_err(StoreError::from)?;
+    Ok(stored.generation)
+}
+
+fn end(ledger: &mut Ledger, lease: &RefreshLease, end: &RefreshEnd) -> Result<(), StoreError> {
+    let name = lease.connection.as_str();
+    let ticket = i64::try_from(lease.ticket).unwrap_or(i64::MAX);
+    if ledger
+        .leases
+        .get(name)
+        .is_none_or(|(ours, _)| *ours != ticket)
+    {
+        return Ok(());
+    }
+    ledger.leases.remove(name);
+    // An answer that may be lost leaves the intent open.
+    let (open, needs_reconnect, why) = match end {
+        RefreshEnd::Renewed => (false, false, None),
+        RefreshEnd::InvalidGrant => (false, true, None),
+        RefreshEnd::NotSent(why) => (false, false, Some(why)),
+        RefreshEnd::AnswerLost(why) => (true, false, Some(why)),
+    };
+    ledger.database.execute(
+        "UPDATE connection SET intent_run = iif(?3, intent_run, NULL), needs_reconnect = ?4, failed_at = ?5, \
+             failed_why = ?6 WHERE name = ?1 AND intent_ticket = ?2",
+        params![
+            name,
+            ticket,
+            open,
+            needs_reconnect,
+            why.map(|_| seconds(SystemTime::now())),
+            why,
+        ],
+    )?;
+    Ok(())
+}
+
+impl From<StoreError> for CredentialsError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl Store {
+    /// A job whose errors are those of the trait.
+    async fn ask<T, F>(&self, job: F) -> Result<T, CredentialsError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Ledger) -> Result<T, CredentialsError> + Send + 'static,
+    {
+        self.writer.run(move |ledger| Ok(job(ledger))).await?
+    }
+}
+
+#[async_trait]
+impl Credentials for Store {
+    async fn load(
+        &self,
+        connection: &ConnectionId,
+    ) -> Result<Option<StoredCredentials>, CredentialsError> {
+        let connection = connection.clone();
+        self.ask(move |ledger| {
+            let found = standing(&ledger.database, &ledger.sealer, connection.as_str())?;
+            Ok(found.map(|standing| standing.stored))
+        })
+        .await
+    }
+
+    async fn begin_refresh(
+        &self,
+        connection: &ConnectionId,
+        seen: Generation,
+    ) -> Result<RefreshTurn, CredentialsError> {
+        let connection = connection.clone();
+        self.ask(move |ledger| begin(ledger, &connection, seen))
+            .await
+    }
+
+    async fn commit(
+        &self,
+        connection: &ConnectionId,
+        expected: Generation,
+        tokens: NewTokens,
+    ) -> Result<Generation, CredentialsError> {
+        let connection = connection.clone();
+        self.ask(move |ledger| commit(ledger, connection.as_str(), expected, tokens))
+            .await
+    }
+
+    async fn end_refresh(
+        &self,
+        lease: RefreshLease,
+        how: RefreshEnd,
+    ) -> Result<(), CredentialsError> {
+        self.ask(move |ledger| Ok(end(ledger, &lease, &how)?)).await
+    }
+}
+
+fn generation(number: i64) -> Option<Generation> {
+    u64::try_from(number).ok().map(Generation)
+}
+
+/// They are counted up one by one from 0 and never come near the end.
+fn number(generation: Generation) -> i64 {
+    i64::try_from(generation.0).unwrap_or(i64::MAX)
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+fn time(seconds: i64) -> SystemTime {
+    let since = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
+}

@@ -1,0 +1,152 @@
+//! What the host keeps between runs: connections and their secrets, encrypted, in one SQLite file.
+//!
+//! `key.rs` is the key, `seal.rs` encrypts with it, `schema.rs` makes the tables and brings old ones up to date,
+//! `writer.rs` owns the database in a thread of its own, `connections.rs` has what is asked of it. The command opens a
+//! store and hands it to tenants as their `Credentials`; the store calls nothing of the runtime.
+//!
+//! One process has a store at a time: it holds a lock on a file beside the database, which the system lets go when the
+//! process ends, however it ends.
+
+mod connections;
+mod key;
+mod schema;
+mod seal;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use connections::{NewConnection, Profile, SavedConnection};
+pub use key::{KeyError, VaultKey};
+
+use writer::Writer;
+
+/// The database's file in the store's folder.
+const DATABASE: &str = "store.sqlite";
+/// The file whose lock says that the store is in use.
+const LOCK: &str = "store.lock";
+
+/// How long opening waits for another process to end: a call takes at most a minute.
+const PATIENCE: Duration = Duration::from_secs(65);
+
+/// The store of one host. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Store {
+    writer: Writer,
+}
+
+/// What can go wrong with a store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A file or folder.
+    #[error("the store's {path} can't be used: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "the store {0} is in use by another process; wait for it to end, or use another --store"
+    )]
+    InUse(PathBuf),
+    /// The database.
+    #[error("the store's database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// Made by a later version.
+    #[error(
+        "the store is of version {found}, and this program knows versions up to {known}; use the newer program"
+    )]
+    Newer {
+        /// In the file.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// It was sealed with another key.
+    #[error("the store was sealed with another key; give the key that it was made with")]
+    OtherKey,
+    /// A secret can't be opened: changed, or put where it does not belong.
+    #[error(
+        "the {kind} of the connection `{connection}` was changed in the store and is not used; connect it again"
+    )]
+    Tampered {
+        /// Which connection.
+        connection: String,
+        /// Which secret.
+        kind: &'static str,
+    },
+    /// What stands in a row can't be.
+    #[error("the connection `{connection}` has an unusable {what} in the store; connect it again")]
+    Row {
+        /// Which connection.
+        connection: String,
+        /// Which column.
+        what: &'static str,
+    },
+    /// No such connection.
+    #[error("there is no connection `{0}`; `capsule-host connections list` shows which there are")]
+    Unknown(String),
+    /// A reconnect by somebody else.
+    #[error(
+        "the connection `{connection}` belongs to {stored}, and this sign-in is by {came}; sign in as the same user, or use another name"
+    )]
+    OtherAccount {
+        /// Which connection.
+        connection: String,
+        /// As stored.
+        stored: String,
+        /// As signed in.
+        came: String,
+    },
+    /// No random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Randomness(getrandom::Error),
+    /// The thread is gone.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl Store {
+    /// Opens the store in a folder, which is made if it is not there. Waits for another process to let it go.
+    pub fn open(folder: &Path, key: VaultKey) -> Result<Self, StoreError> {
+        Self::open_within(folder, key, PATIENCE)
+    }
+
+    /// The same with another patience.
+    pub fn open_within(
+        folder: &Path,
+        key: VaultKey,
+        patience: Duration,
+    ) -> Result<Self, StoreError> {
+        Self::make_folder(folder)?;
+        let lock = writer::lock(&folder.join(LOCK), folder, patience)?;
+        let writer = Writer::start(&folder.join(DATABASE), lock, key)?;
+        Ok(Self { writer })
+    }
+
+    /// Whether a folder has a store.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(DATABASE).is_file()
+    }
+
+    /// Makes a folder that only its owner may look into; one that is there stays as it is.
+    pub fn make_folder(folder: &Path) -> Result<(), StoreError> {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::DirBuilderExt as _;
+            builder.mode(0o700);
+        }
+        builder.create(folder).map_err(|error| StoreError::File {
+            path: folder.to_owned(),
+            error,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

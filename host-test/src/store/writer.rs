@@ -1,0 +1,132 @@
+//! The thread that owns the database. SQLite has one writer at a time, and a commit waits for the disk: neither may hold
+//! up the threads that run calls.
+
+use std::collections::HashMap;
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension as _};
+use tokio::sync::oneshot;
+
+use super::seal::Sealer;
+use super::{StoreError, VaultKey, schema};
+
+type Job = Box<dyn FnOnce(&mut Ledger) + Send>;
+
+/// What the thread has.
+pub(super) struct Ledger {
+    pub(super) database: Connection,
+    pub(super) sealer: Sealer,
+    /// Tells this process's refreshes from those that another left open. Not a process id: those come again.
+    pub(super) run: i64,
+    /// Refreshes that this process has under way: whose, the ticket, and until when.
+    pub(super) leases: HashMap<String, (i64, Instant)>,
+    /// Held as long as the database is open.
+    _lock: File,
+}
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    pub(super) fn start(path: &Path, lock: File, key: VaultKey) -> Result<Self, StoreError> {
+        // SQLite makes its files with the usual mode; the database's own is given to -wal and -shm.
+        let file = |error| StoreError::File {
+            path: path.to_owned(),
+            error,
+        };
+        private(path).map_err(file)?;
+        let mut database = Connection::open(path)?;
+        schema::prepare(&mut database)?;
+        let sealer = Sealer::new(&key);
+        check_key(&database, &sealer)?;
+        let mut run = [0; 8];
+        getrandom::fill(&mut run).map_err(StoreError::Randomness)?;
+        let mut ledger = Ledger {
+            database,
+            sealer,
+            run: i64::from_be_bytes(run),
+            leases: HashMap::new(),
+            _lock: lock,
+        };
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || {
+                for job in waiting {
+                    job(&mut ledger);
+                }
+            })
+            .map_err(file)?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs a job on the thread. It runs to its end even if nobody waits for it any more.
+    pub(super) async fn run<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Ledger) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |ledger| {
+            let _ = answer.send(job(ledger));
+        });
+        self.jobs.send(job).map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// The first key that a store is opened with is its key.
+fn check_key(database: &Connection, sealer: &Sealer) -> Result<(), StoreError> {
+    let key = sealer.key_id();
+    let stored: Option<Vec<u8>> = database
+        .query_row("SELECT key_id FROM store", [], |row| row.get(0))
+        .optional()?;
+    match stored {
+        Some(stored) if stored == key => Ok(()),
+        Some(_) => Err(StoreError::OtherKey),
+        None => {
+            database.execute(
+                "INSERT INTO store (only, key_id) VALUES (1, ?1)",
+                [&key[..]],
+            )?;
+            Ok(())
+        }
+    }
+}
+
+/// A file that only its owner may read and write; made if it is not there.
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+/// Takes the lock, or says that the store is in use when the patience is at its end.
+pub(super) fn lock(path: &Path, folder: &Path, patience: Duration) -> Result<File, StoreError> {
+    let failed = |error| StoreError::File {
+        path: path.to_owned(),
+        error,
+    };
+    let file = private(path).map_err(failed)?;
+    let until = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+}
