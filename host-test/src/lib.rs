@@ -1,7 +1,7 @@
 //! The bundled host of integration components: the reference for engine authors, and the project's own test bench.
 //!
 //! [`runtime`] loads a component and runs each call in a sandbox of its own; [`egress`] is everything between a sandbox
-//! and the network; [`store`] keeps connections between runs.
+//! and the network; [`store`] keeps connections between runs; [`listen`] takes deliveries, polls, and gives each event once.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -24,5 +24,6 @@
 
 pub mod egress;
 pub mod fake;
+pub mod listen;
 pub mod runtime;
 pub mod store;

@@ -53,6 +53,12 @@ impl AccountArgs {
         }
     }
 
+    /// For whom: the connection's name, or the address that a token is for.
+    pub(crate) fn name(&self) -> String {
+        let base = || self.reach.base(None).unwrap_or(DEFAULT_API_BASE).to_owned();
+        self.connection.clone().unwrap_or_else(base)
+    }
+
     /// The tenant that these options describe.
     pub(crate) async fn tenant(&self, connector: &Connector, limits: Limits) -> Result<Tenant> {
         self.tenant_before(connector, limits, Arc::new(Live::new()?))

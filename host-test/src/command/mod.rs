@@ -15,6 +15,8 @@ mod describe;
 mod exit;
 mod failure;
 mod fake;
+mod listen;
+mod quarantine;
 mod reach;
 mod terminal;
 mod vault;
@@ -56,6 +58,10 @@ enum Sub {
     Connect(connect::ConnectArgs),
     /// List the connections that are kept, or remove one
     Connections(connections::ConnectionsArgs),
+    /// Give the events of an account as lines: by hook or by poll, each once
+    Listen(listen::ListenArgs),
+    /// Tell what `listen` has put aside, or have it tried again
+    Quarantine(quarantine::QuarantineArgs),
     /// Serve a fake Capsule on this machine
     Fake(fake::FakeArgs),
     /// Tell a short story: sign-in, import, changes, expiry, rate limit - all against the fake
@@ -91,6 +97,8 @@ pub(crate) fn main() -> ExitCode {
             Sub::Batch(args) => batch::run(args, component).await,
             Sub::Connect(args) => connect::run(args, component).await,
             Sub::Connections(args) => connections::run(args, component).await,
+            Sub::Listen(args) => listen::run(args, component).await,
+            Sub::Quarantine(args) => quarantine::run(args).await,
             Sub::Fake(args) => fake::run(args).await,
             Sub::Demo(args) => demo::run(args, component).await,
         }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
 use super::seal::Sealer;
-use super::{StoreError, VaultKey, schema};
+use super::{StoreError, VaultKey, private_file, schema};
 
 type Job = Box<dyn FnOnce(&mut Ledger) + Send>;
 
@@ -39,7 +39,7 @@ impl Writer {
             path: path.to_owned(),
             error,
         };
-        private(path).map_err(file)?;
+        private_file(path).map_err(file)?;
         let mut database = Connection::open(path)?;
         schema::prepare(&mut database)?;
         let sealer = Sealer::new(&key);
@@ -99,25 +99,13 @@ fn check_key(database: &Connection, sealer: &Sealer) -> Result<(), StoreError> {
     }
 }
 
-/// A file that only its owner may read and write; made if it is not there.
-fn private(path: &Path) -> std::io::Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
-}
-
 /// Takes the lock, or says that the store is in use when the patience is at its end.
 pub(super) fn lock(path: &Path, folder: &Path, patience: Duration) -> Result<File, StoreError> {
     let failed = |error| StoreError::File {
         path: path.to_owned(),
         error,
     };
-    let file = private(path).map_err(failed)?;
+    let file = private_file(path).map_err(failed)?;
     let until = Instant::now() + patience;
     loop {
         match file.try_lock() {

@@ -1,0 +1,806 @@
+//! What outlives the process: deliveries that wait, positions of feeds, ids that were given, events that wait for the outlet.
+//!
+//! One thread owns the database. It gathers what is asked within a few milliseconds into one commit, because a commit waits for the disk and
+//! a hundred deliveries that arrive together need only one; who asked is answered when the commit is done.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::oneshot;
+
+use super::address::Hash;
+use super::plan::Plan;
+use super::{ListenError, clock};
+use crate::runtime::triggers::Event;
+use crate::store;
+
+const DATABASE: &str = "journal.sqlite";
+const LOCK: &str = "journal.lock";
+
+/// How long the first of a commit waits for others.
+const GATHER: Duration = Duration::from_millis(5);
+/// How many of one commit.
+const MOST_GATHERED: usize = 256;
+
+/// Ids of given events are kept this long at least.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// And until every feed was read to its end this much later.
+const BEHIND: Duration = Duration::from_secs(48 * 3600);
+/// A former address is good this long.
+const RETIRED: Duration = Duration::from_secs(24 * 3600);
+/// What was put aside is kept this long.
+const ASIDE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// One step for each version. A step that was released is never changed; what is new is one more step. Times are milliseconds since 1970.
+const STEPS: [&str; 1] = ["
+CREATE TABLE owner (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    connection TEXT NOT NULL
+) STRICT;
+CREATE TABLE address (
+    -- SHA-256 of the secret part.
+    hash BLOB PRIMARY KEY NOT NULL,
+    made_at INTEGER NOT NULL,
+    retired_at INTEGER
+) STRICT;
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    query TEXT NOT NULL,
+    content_type TEXT,
+    body BLOB NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL,
+    -- Why it was put aside.
+    aside TEXT
+) STRICT;
+CREATE INDEX delivery_due ON delivery (due_at, id) WHERE aside IS NULL;
+CREATE TABLE feed (
+    name TEXT PRIMARY KEY NOT NULL,
+    cursor TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    -- The vendor's time at the last poll that read to the end, and ours.
+    read_to TEXT,
+    read_at INTEGER,
+    failures INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE given (
+    -- The first 128 bits of SHA-256 of listener and event id.
+    hash BLOB PRIMARY KEY NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX given_at ON given (at);
+CREATE TABLE latest (
+    -- Of listener, trigger and record.
+    hash BLOB PRIMARY KEY NOT NULL,
+    occurred_at TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    line TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL,
+    aside TEXT
+) STRICT;
+"];
+
+const VERSION: u32 = STEPS.len() as u32;
+
+type Job = Box<dyn FnOnce(&Transaction<'_>) -> Answer + Send>;
+/// Says how the job ended, once its commit is done or has failed.
+type Answer = Box<dyn FnOnce(Result<(), rusqlite::Error>) + Send>;
+
+#[derive(Clone)]
+pub(super) struct Journal {
+    jobs: mpsc::Sender<Job>,
+}
+
+/// A delivery as it arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    pub(super) query: String,
+    pub(super) content_type: Option<String>,
+    pub(super) body: Vec<u8>,
+    /// Why it is put aside at once.
+    pub(super) aside: Option<&'static str>,
+}
+
+/// A delivery that is to be worked on.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) id: i64,
+    pub(super) query: String,
+    pub(super) content_type: Option<String>,
+    pub(super) body: Vec<u8>,
+    pub(super) tries: u32,
+}
+
+/// How working on a delivery ended.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    /// Its events, and why something is missing.
+    Events(Vec<Event>, Option<String>),
+    /// Try again then.
+    Later(i64),
+    /// It can't be worked on.
+    Aside(String),
+}
+
+/// What became of events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) new: usize,
+    pub(super) repeated: usize,
+}
+
+/// A feed's position.
+#[derive(Clone, Debug)]
+pub(super) struct Feed {
+    pub(super) name: String,
+    pub(super) cursor: String,
+    pub(super) due_at: i64,
+    pub(super) read_to: Option<String>,
+    pub(super) failures: u32,
+}
+
+/// Where a feed stands after a poll.
+#[derive(Clone, Debug)]
+pub(super) struct Moved {
+    pub(super) cursor: String,
+    pub(super) due_at: i64,
+    /// The vendor's time, if the poll read to the end.
+    pub(super) read_to: Option<String>,
+}
+
+/// An event that waits for the outlet.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) seq: i64,
+    pub(super) id: String,
+    pub(super) text: String,
+    pub(super) tries: u32,
+}
+
+/// What an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Ours.
+    Live,
+    /// Ours once: the vendor may drop its hook.
+    Gone,
+    /// Never ours.
+    Unknown,
+}
+
+/// What kind of thing was put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuarantinedKind {
+    /// A delivery that gave no events although it should have.
+    Delivery,
+    /// An event that the outlet refused.
+    Event,
+}
+
+/// Something that was put aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// By which it is replayed: `d7` for deliveries, `e7` for events.
+    pub id: String,
+    /// What it is.
+    pub kind: QuarantinedKind,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// Why it was put aside.
+    pub why: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl Journal {
+    /// Opens the journal of a connection, which is made if it is not there.
+    pub(super) fn open(folder: &Path, connection: &str) -> Result<Self, ListenError> {
+        let file = |error| ListenError::File {
+            path: folder.to_owned(),
+            error,
+        };
+        store::private_folder(folder).map_err(file)?;
+        Self::start(folder, Some(connection))
+    }
+
+    /// Opens a journal that is there, whosever it is.
+    pub(super) fn open_any(folder: &Path) -> Result<Self, ListenError> {
+        if !folder.join(DATABASE).is_file() {
+            return Err(ListenError::File {
+                path: folder.join(DATABASE),
+                error: std::io::ErrorKind::NotFound.into(),
+            });
+        }
+        Self::start(folder, None)
+    }
+
+    fn start(folder: &Path, connection: Option<&str>) -> Result<Self, ListenError> {
+        let lock = lock(folder)?;
+        let path = folder.join(DATABASE);
+        store::private_file(&path).map_err(|error| ListenError::File {
+            path: path.clone(),
+            error,
+        })?;
+        let mut database = Connection::open(&path)?;
+        prepare(&mut database)?;
+        if let Some(connection) = connection {
+            own(&database, folder, connection)?;
+        }
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || {
+                let _lock = lock;
+                work(&mut database, &waiting);
+            })
+            .map_err(|error| ListenError::File { path, error })?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs a job, and answers when it is on the disk. A job that fails takes nothing else of its commit with it.
+    async fn run<T, F>(&self, job: F) -> Result<T, ListenError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |transaction| {
+            let done = savepoint(transaction, job);
+            Box::new(move |committed| {
+                let _ = answer.send(done.and_then(|value| committed.map(|()| value)));
+            })
+        });
+        self.jobs.send(job).map_err(|_| ListenError::Closed)?;
+        Ok(answered.await.map_err(|_| ListenError::Closed)??)
+    }
+
+    // ---- deliveries ----
+
+    pub(super) async fn take_in(&self, arrival: Arrival, now: i64) -> Result<(), ListenError> {
+        self.run(move |t| {
+            t.prepare(
+                "INSERT INTO delivery (at, query, content_type, body, due_at, aside) VALUES (?1, ?2, ?3, ?4, ?1, ?5)",
+            )?
+            .execute(params![now, arrival.query, arrival.content_type, arrival.body, arrival.aside])?;
+            if arrival.aside.is_some() {
+                hurry(t, now)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The next delivery that is due, or when the next one will be.
+    pub(super) async fn next_delivery(
+        &self,
+        now: i64,
+    ) -> Result<Result<Waiting, Option<i64>>, ListenError> {
+        self.run(move |t| {
+            let found = t
+                .prepare(
+                    "SELECT id, query, content_type, body, tries FROM delivery WHERE aside IS NULL AND due_at <= ?1 \
+                     ORDER BY id LIMIT 1",
+                )?
+                .query_row([now], |row| {
+                    Ok(Waiting {
+                        id: row.get(0)?,
+                        query: row.get(1)?,
+                        content_type: row.get(2)?,
+                        body: row.get(3)?,
+                        tries: row.get(4)?,
+                    })
+                })
+                .optional()?;
+            match found {
+                Some(waiting) => Ok(Ok(waiting)),
+                None => Ok(Err(t.query_row(
+                    "SELECT min(due_at) FROM delivery WHERE aside IS NULL",
+                    [],
+                    |row| row.get(0),
+                )?)),
+            }
+        })
+        .await
+    }
+
+    /// Ends a delivery: with its events it is gone, in the same commit.
+    pub(super) async fn end_delivery(
+        &self,
+        id: i64,
+        ended: Ended,
+        now: i64,
+    ) -> Result<Taken, ListenError> {
+        self.run(move |t| match ended {
+            Ended::Events(events, refused) => {
+                let taken = put_events(t, &events, "hook", now)?;
+                if let Some(why) = refused {
+                    put_aside(t, id, &why, now)?;
+                } else {
+                    t.prepare("DELETE FROM delivery WHERE id = ?1")?
+                        .execute([id])?;
+                }
+                Ok(taken)
+            }
+            Ended::Later(due_at) => {
+                t.execute(
+                    "UPDATE delivery SET tries = tries + 1, due_at = ?2 WHERE id = ?1",
+                    [id, due_at],
+                )?;
+                Ok(Taken::default())
+            }
+            Ended::Aside(why) => {
+                put_aside(t, id, &why, now)?;
+                Ok(Taken::default())
+            }
+        })
+        .await
+    }
+
+    // ---- feeds ----
+
+    /// Forgets the positions of feeds that nobody listens to any more: who comes back later begins anew.
+    pub(super) async fn keep_feeds(&self, plan: &Plan) -> Result<(), ListenError> {
+        let kept: Vec<String> = plan.feeds().into_keys().map(ToOwned::to_owned).collect();
+        let kept = serde_json::Value::from(kept).to_string();
+        self.run(move |t| {
+            t.execute(
+                "DELETE FROM feed WHERE name NOT IN (SELECT value FROM json_each(?1))",
+                [kept],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn feeds(&self) -> Result<Vec<Feed>, ListenError> {
+        self.run(|t| {
+            let mut statement = t.prepare(
+                "SELECT name, cursor, due_at, read_to, failures FROM feed ORDER BY due_at, name",
+            )?;
+            let rows = statement.query_map([], |row| {
+                Ok(Feed {
+                    name: row.get(0)?,
+                    cursor: row.get(1)?,
+                    due_at: row.get(2)?,
+                    read_to: row.get(3)?,
+                    failures: row.get(4)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Events of a poll and the position after them, in one commit.
+    pub(super) async fn move_feed(
+        &self,
+        name: &str,
+        moved: Moved,
+        events: Vec<Event>,
+        now: i64,
+    ) -> Result<Taken, ListenError> {
+        let name = name.to_owned();
+        self.run(move |t| {
+            let taken = put_events(t, &events, "poll", now)?;
+            t.prepare(
+                "INSERT INTO feed (name, cursor, due_at, read_to, read_at) \
+                 VALUES (?1, ?2, ?3, ?4, iif(?4 IS NULL, NULL, ?5)) \
+                 ON CONFLICT (name) DO UPDATE SET cursor = ?2, due_at = ?3, failures = 0, \
+                     read_to = coalesce(?4, read_to), read_at = iif(?4 IS NULL, read_at, ?5)",
+            )?
+            .execute(params![
+                name,
+                moved.cursor,
+                moved.due_at,
+                moved.read_to,
+                now
+            ])?;
+            Ok(taken)
+        })
+        .await
+    }
+
+    /// A poll failed: try again then.
+    pub(super) async fn delay_feed(&self, name: &str, due_at: i64) -> Result<(), ListenError> {
+        let name = name.to_owned();
+        self.run(move |t| {
+            t.execute(
+                "UPDATE feed SET due_at = ?2, failures = failures + 1 WHERE name = ?1",
+                params![name, due_at],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Has feeds polled at once: those named, or all.
+    pub(super) async fn hurry_feeds(&self, now: i64) -> Result<(), ListenError> {
+        self.run(move |t| hurry(t, now)).await
+    }
+
+    // ---- addresses ----
+
+    pub(super) async fn add_address(&self, hash: Hash, now: i64) -> Result<(), ListenError> {
+        self.run(move |t| {
+            t.execute(
+                "INSERT OR IGNORE INTO address (hash, made_at) VALUES (?1, ?2)",
+                params![hash, now],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Every other address is a former one from now on.
+    pub(super) async fn retire_all_but(&self, hash: Hash, now: i64) -> Result<(), ListenError> {
+        self.run(move |t| {
+            t.execute(
+                "UPDATE address SET retired_at = ?2 WHERE hash <> ?1 AND retired_at IS NULL",
+                params![hash, now],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// What an address is, by the journal.
+    pub(super) async fn standing(&self, hash: Hash, now: i64) -> Result<Standing, ListenError> {
+        self.run(move |t| {
+            let found: Option<Option<i64>> = t
+                .prepare("SELECT retired_at FROM address WHERE hash = ?1")?
+                .query_row([hash], |row| row.get(0))
+                .optional()?;
+            Ok(match found {
+                None => Standing::Unknown,
+                Some(Some(retired)) if now.saturating_sub(retired) > clock::ms(RETIRED) => {
+                    Standing::Gone
+                }
+                Some(_) => Standing::Live,
+            })
+        })
+        .await
+    }
+
+    // ---- events ----
+
+    /// The next events that are due, oldest first.
+    pub(super) async fn lines(&self, now: i64, limit: u32) -> Result<Vec<Line>, ListenError> {
+        self.run(move |t| {
+            let mut statement = t.prepare(
+                "SELECT seq, id, line, tries FROM event WHERE aside IS NULL AND due_at <= ?1 ORDER BY seq LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![now, limit], |row| {
+                let seq: i64 = row.get(0)?;
+                let line: String = row.get(2)?;
+                Ok(Line {
+                    seq,
+                    id: row.get(1)?,
+                    // The number stands in the line so that a file tells how far it came.
+                    text: format!("{{\"seq\":{seq},{line}"),
+                    tries: row.get(3)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// The outlet has these.
+    pub(super) async fn given(&self, seqs: Vec<i64>) -> Result<(), ListenError> {
+        self.run(move |t| {
+            let mut statement = t.prepare("DELETE FROM event WHERE seq = ?1")?;
+            for seq in seqs {
+                statement.execute([seq])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The outlet has everything up to this one.
+    pub(super) async fn given_up_to(&self, seq: i64) -> Result<(), ListenError> {
+        self.run(move |t| {
+            t.execute("DELETE FROM event WHERE seq <= ?1 AND aside IS NULL", [seq])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The outlet did not take it: try again then, or put it aside.
+    pub(super) async fn not_given(
+        &self,
+        seq: i64,
+        due_at: i64,
+        aside: Option<String>,
+    ) -> Result<(), ListenError> {
+        self.run(move |t| {
+            t.execute(
+                "UPDATE event SET tries = tries + 1, due_at = ?2, aside = ?3 WHERE seq = ?1",
+                params![seq, due_at, aside],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    // ---- quarantine ----
+
+    pub(super) async fn quarantined(&self) -> Result<Vec<Quarantined>, ListenError> {
+        self.run(|t| {
+            let mut statement = t.prepare(
+                "SELECT 'd', id, at, aside, length(body) FROM delivery WHERE aside IS NOT NULL UNION ALL \
+                 SELECT 'e', seq, at, aside, length(line) FROM event WHERE aside IS NOT NULL ORDER BY 3",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let kind: String = row.get(0)?;
+                Ok(Quarantined {
+                    id: format!("{kind}{}", row.get::<_, i64>(1)?),
+                    kind: if kind == "d" {
+                        QuarantinedKind::Delivery
+                    } else {
+                        QuarantinedKind::Event
+                    },
+                    at: row.get(2)?,
+                    why: row.get(3)?,
+                    bytes: row.get::<_, i64>(4)?.unsigned_abs(),
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    pub(super) async fn replay(&self, id: &str) -> Result<bool, ListenError> {
+        let (table, key) = match id.split_at_checked(1) {
+            Some(("d", number)) => (
+                "UPDATE delivery SET aside = NULL, tries = 0, due_at = 0 WHERE id = ?1 AND aside IS NOT NULL",
+                number,
+            ),
+            Some(("e", number)) => (
+                "UPDATE event SET aside = NULL, tries = 0, due_at = 0 WHERE seq = ?1 AND aside IS NOT NULL",
+                number,
+            ),
+            _ => return Ok(false),
+        };
+        let Ok(key) = key.parse::<i64>() else {
+            return Ok(false);
+        };
+        self.run(move |t| Ok(t.execute(table, [key])? > 0)).await
+    }
+
+    /// Forgets what is too old to matter.
+    pub(super) async fn prune(&self, now: i64) -> Result<(), ListenError> {
+        self.run(move |t| {
+            let behind: Option<i64> =
+                t.query_row("SELECT min(coalesce(read_at, 0)) FROM feed", [], |row| {
+                    row.get(0)
+                })?;
+            let behind = behind.map_or(now, |read_at| read_at.saturating_sub(clock::ms(BEHIND)));
+            let old = now.saturating_sub(clock::ms(KEPT)).min(behind);
+            t.execute("DELETE FROM given WHERE at < ?1", [old])?;
+            t.execute("DELETE FROM latest WHERE at < ?1", [old])?;
+            let aside = now.saturating_sub(clock::ms(ASIDE));
+            t.execute(
+                "DELETE FROM delivery WHERE aside IS NOT NULL AND at < ?1",
+                [aside],
+            )?;
+            t.execute(
+                "DELETE FROM event WHERE aside IS NOT NULL AND at < ?1",
+                [aside],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn put_aside(t: &Transaction<'_>, id: i64, why: &str, now: i64) -> Result<(), rusqlite::Error> {
+    t.execute(
+        "UPDATE delivery SET aside = ?2, tries = tries + 1 WHERE id = ?1",
+        params![id, why],
+    )?;
+    // What it should have told is found by poll.
+    hurry(t, now)
+}
+
+fn hurry(t: &Transaction<'_>, now: i64) -> Result<(), rusqlite::Error> {
+    t.execute("UPDATE feed SET due_at = min(due_at, ?1)", [now])?;
+    Ok(())
+}
+
+/// Stores the events that were not given before.
+fn put_events(
+    t: &Transaction<'_>,
+    events: &[Event],
+    by: &str,
+    now: i64,
+) -> Result<Taken, rusqlite::Error> {
+    let mut taken = Taken::default();
+    for event in events {
+        let new = t
+            .prepare("INSERT OR IGNORE INTO given (hash, at) VALUES (?1, ?2)")?
+            .execute(params![digest(&[&event.listener, &event.id]), now])?;
+        if new == 0 || !is_news(t, event, now)? {
+            taken.repeated += 1;
+            continue;
+        }
+        taken.new += 1;
+        t.prepare("INSERT INTO event (id, line, at, due_at) VALUES (?1, ?2, ?3, ?3)")?
+            .execute(params![event.id, line(event, by), now])?;
+    }
+    Ok(taken)
+}
+
+/// Whether no later state of the record was given already: who is told of an older one afterwards would go back to it.
+fn is_news(t: &Transaction<'_>, event: &Event, now: i64) -> Result<bool, rusqlite::Error> {
+    let Some(occurred_at) = &event.occurred_at else {
+        return Ok(true);
+    };
+    if !(event.trigger.ends_with(".updated") || event.trigger.ends_with(".moved")) {
+        return Ok(true);
+    }
+    let changed = t
+        .prepare(
+            "INSERT INTO latest (hash, occurred_at, at) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (hash) DO UPDATE SET occurred_at = ?2, at = ?3 WHERE occurred_at <= ?2",
+        )?
+        .execute(params![
+            digest(&[&event.listener, &event.trigger, &event.record_id]),
+            occurred_at,
+            now
+        ])?;
+    Ok(changed > 0)
+}
+
+/// All of a line but its beginning with the number, which is not known yet.
+fn line(event: &Event, by: &str) -> String {
+    let head = serde_json::json!({
+        "id": event.id,
+        "listener": event.listener,
+        "trigger": event.trigger,
+        "recordId": event.record_id,
+        "occurredAt": event.occurred_at,
+        "by": by,
+    })
+    .to_string();
+    let head = head.strip_prefix('{').unwrap_or_default();
+    let head = head.strip_suffix('}').unwrap_or_default();
+    // JSON of the component, checked by it; one line, for it has no white space outside of strings.
+    format!("{head},\"data\":{}}}", event.data)
+}
+
+/// The first 128 bits of SHA-256. Each part is told with its length, so that no two lists of parts are one text.
+fn digest(parts: &[&str]) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let whole: [u8; 32] = hasher.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(whole.get(..16).unwrap_or(&[0; 16]));
+    half
+}
+
+fn work(database: &mut Connection, waiting: &mpsc::Receiver<Job>) {
+    while let Ok(first) = waiting.recv() {
+        let begun = Instant::now();
+        let transaction = match database.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                tracing::error!(%error, "the journal can't be written");
+                // The job is dropped unanswered; who asked is told that the journal is closed.
+                continue;
+            }
+        };
+        let mut answers = vec![first(&transaction)];
+        while answers.len() < MOST_GATHERED {
+            // Who waits alone does not wait: only what is there already is gathered, and what comes while it is worked on.
+            match waiting.try_recv() {
+                Ok(job) => answers.push(job(&transaction)),
+                Err(_) => break,
+            }
+            if begun.elapsed() > GATHER {
+                break;
+            }
+        }
+        let committed = transaction.commit();
+        for answer in answers {
+            answer(match &committed {
+                Ok(()) => Ok(()),
+                Err(error) => Err(again(error)),
+            });
+        }
+    }
+}
+
+/// The same error once more: rusqlite's can't be cloned.
+fn again(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(code, text) => {
+            rusqlite::Error::SqliteFailure(*code, text.clone())
+        }
+        other => rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR),
+            Some(other.to_string()),
+        ),
+    }
+}
+
+/// Runs a job so that its failure undoes it alone.
+fn savepoint<T>(
+    transaction: &Transaction<'_>,
+    job: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<T, rusqlite::Error> {
+    transaction.execute_batch("SAVEPOINT job")?;
+    let done = job(transaction);
+    transaction.execute_batch(if done.is_ok() {
+        "RELEASE job"
+    } else {
+        "ROLLBACK TO job; RELEASE job"
+    })?;
+    done
+}
+
+fn prepare(database: &mut Connection) -> Result<(), ListenError> {
+    // FULL: what was acknowledged survives a power cut.
+    database.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;",
+    )?;
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > VERSION {
+        return Err(ListenError::Newer {
+            found,
+            known: VERSION,
+        });
+    }
+    for step in STEPS.iter().skip(found as usize) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn own(database: &Connection, folder: &Path, connection: &str) -> Result<(), ListenError> {
+    database.execute(
+        "INSERT OR IGNORE INTO owner (only, connection) VALUES (1, ?1)",
+        [connection],
+    )?;
+    let theirs: String =
+        database.query_row("SELECT connection FROM owner", [], |row| row.get(0))?;
+    if theirs != connection {
+        return Err(ListenError::OtherConnection {
+            folder: folder.to_owned(),
+            theirs,
+            ours: connection.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn lock(folder: &Path) -> Result<File, ListenError> {
+    let path = folder.join(LOCK);
+    let failed = |error| ListenError::File {
+        path: path.clone(),
+        error,
+    };
+    let file = store::private_file(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ListenError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}

@@ -1,0 +1,265 @@
+//! Where events go: one JSON object on a line each.
+//!
+//! A file gets each event exactly once: its last whole line tells how far it came. Everything else gets each at least once, with the id in
+//! the line: the process may end between giving and striking off.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+
+use super::clock::ms;
+use super::work::pause;
+use super::{Figures, Ingress, ListenError};
+
+/// Events that are handed over together.
+const BATCH: u32 = 256;
+/// A command is tried this often with one event.
+const MOST_TRIES: u32 = 5;
+/// How long a command may take with one event.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why an outlet takes nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutletError {
+    /// It is lost: listening ends.
+    #[error("events can't be written to {0}: {1}")]
+    Lost(String, std::io::Error),
+    /// The file is none of ours.
+    #[error("{0} ends with a line that is no event; name another file")]
+    Foreign(PathBuf),
+    /// It did not take this event; others may do.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Takes events.
+#[async_trait]
+pub trait Outlet: Send {
+    /// The number of the last event that it has for sure; asked once, at the start.
+    async fn reached(&mut self) -> Result<Option<i64>, OutletError> {
+        Ok(None)
+    }
+
+    /// How many it takes at a time.
+    fn batch(&self) -> u32 {
+        BATCH
+    }
+
+    /// Takes events: their ids, and their lines without the end of line.
+    async fn take(&mut self, events: &[(String, String)]) -> Result<(), OutletError>;
+}
+
+impl Ingress {
+    /// Gives events out until the outlet or the journal is lost.
+    pub(super) async fn give_out(&self, mut outlet: impl Outlet) -> Result<(), ListenError> {
+        self.catch_up(&mut outlet).await?;
+        loop {
+            if !self.give_once(&mut outlet).await? {
+                self.rest(None, &self.inner.given).await;
+            }
+        }
+    }
+
+    /// Strikes off what the outlet has already.
+    pub async fn catch_up(&self, outlet: &mut impl Outlet) -> Result<(), ListenError> {
+        if let Some(seq) = outlet.reached().await? {
+            self.inner.journal.given_up_to(seq).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives out what is due. False: nothing was.
+    pub async fn give_once(&self, outlet: &mut impl Outlet) -> Result<bool, ListenError> {
+        let journal = &self.inner.journal;
+        let lines = journal.lines(self.now(), outlet.batch()).await?;
+        if lines.is_empty() {
+            return Ok(false);
+        }
+        let seqs: Vec<i64> = lines.iter().map(|line| line.seq).collect();
+        let tries = lines.first().map_or(0, |line| line.tries);
+        let events: Vec<_> = lines.into_iter().map(|line| (line.id, line.text)).collect();
+        match outlet.take(&events).await {
+            Ok(()) => {
+                self.at("events given");
+                Figures::add(&self.inner.figures.given, seqs.len());
+                journal.given(seqs).await?;
+            }
+            Err(OutletError::Refused(why)) => {
+                let aside = (tries.saturating_add(1) >= MOST_TRIES).then_some(why.clone());
+                tracing::warn!(why, aside = aside.is_some(), "an event was not taken");
+                if aside.is_some() {
+                    Figures::add(&self.inner.figures.quarantined, 1);
+                }
+                let due_at = self.now().saturating_add(ms(pause(tries, None)));
+                for seq in seqs {
+                    journal.not_given(seq, due_at, aside.clone()).await?;
+                }
+            }
+            Err(lost) => return Err(lost.into()),
+        }
+        Ok(true)
+    }
+}
+
+/// A stream, such as standard output.
+pub struct LineOutlet<W>(pub W);
+
+#[async_trait]
+impl<W: std::io::Write + Send> Outlet for LineOutlet<W> {
+    async fn take(&mut self, events: &[(String, String)]) -> Result<(), OutletError> {
+        let lost = |error| OutletError::Lost("the output".into(), error);
+        for (_, line) in events {
+            writeln!(self.0, "{line}").map_err(lost)?;
+        }
+        self.0.flush().map_err(lost)
+    }
+}
+
+/// A file that is appended to.
+pub struct FileOutlet {
+    path: PathBuf,
+    file: File,
+    reached: Option<i64>,
+}
+
+impl FileOutlet {
+    /// Opens a file, which is made if it is not there. A line that was cut off is taken away: its event is given again.
+    pub fn open(path: &Path) -> Result<Self, OutletError> {
+        let lost = |error| OutletError::Lost(path.display().to_string(), error);
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(lost)?;
+        let (whole, last) = last_line(&mut file).map_err(lost)?;
+        let reached = match last {
+            None => None,
+            Some(line) => {
+                let line: Option<Value> = serde_json::from_slice(&line).ok();
+                let seq = line.as_ref().and_then(|line| line.get("seq")?.as_i64());
+                Some(seq.ok_or_else(|| OutletError::Foreign(path.to_owned()))?)
+            }
+        };
+        file.set_len(whole).map_err(lost)?;
+        file.seek(SeekFrom::End(0)).map_err(lost)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            reached,
+        })
+    }
+}
+
+/// Where the last whole line ends, and the line.
+fn last_line(file: &mut File) -> std::io::Result<(u64, Option<Vec<u8>>)> {
+    const STEP: u64 = 64 * 1024;
+    let mut tail = Vec::new();
+    let mut from = file.seek(SeekFrom::End(0))?;
+    loop {
+        if let Some(end) = memchr::memrchr(b'\n', &tail) {
+            let before = tail.get(..end).unwrap_or_default();
+            let begin = memchr::memrchr(b'\n', before).map(|at| at + 1);
+            if begin.is_some() || from == 0 {
+                let line = before.get(begin.unwrap_or(0)..).unwrap_or_default();
+                return Ok((from + end as u64 + 1, Some(line.to_vec())));
+            }
+        } else if from == 0 {
+            return Ok((0, None));
+        }
+        let step = from.min(STEP);
+        from -= step;
+        file.seek(SeekFrom::Start(from))?;
+        let mut more = vec![0; usize::try_from(step).unwrap_or(0)];
+        file.read_exact(&mut more)?;
+        more.extend_from_slice(&tail);
+        tail = more;
+    }
+}
+
+#[async_trait]
+impl Outlet for FileOutlet {
+    async fn reached(&mut self) -> Result<Option<i64>, OutletError> {
+        Ok(self.reached)
+    }
+
+    async fn take(&mut self, events: &[(String, String)]) -> Result<(), OutletError> {
+        let lost = |error| OutletError::Lost(self.path.display().to_string(), error);
+        let mut lines = String::new();
+        for (_, line) in events {
+            lines.push_str(line);
+            lines.push('\n');
+        }
+        self.file.write_all(lines.as_bytes()).map_err(lost)?;
+        // Before the journal forgets them.
+        self.file.sync_data().map_err(lost)
+    }
+}
+
+/// A command that is run for each event: the line on its standard input, the id in `CAPSULE_EVENT_ID`. No shell is between.
+pub struct Command {
+    program: std::ffi::OsString,
+    arguments: Vec<std::ffi::OsString>,
+}
+
+impl Command {
+    /// The program and its arguments.
+    pub fn new(
+        program: impl Into<std::ffi::OsString>,
+        arguments: impl IntoIterator<Item = std::ffi::OsString>,
+    ) -> Self {
+        Self {
+            program: program.into(),
+            arguments: arguments.into_iter().collect(),
+        }
+    }
+
+    async fn run(&self, id: &str, line: &str) -> Result<(), String> {
+        let mut child = tokio::process::Command::new(&self.program)
+            .args(&self.arguments)
+            .env("CAPSULE_EVENT_ID", id)
+            .stdin(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{} can't be run: {error}", self.program.display()))?;
+        if let Some(mut input) = child.stdin.take() {
+            // A command that does not read its input is no failure.
+            let _ = input.write_all(format!("{line}\n").as_bytes()).await;
+        }
+        let status = child.wait().await.map_err(|error| error.to_string())?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(format!("{} ended with {status}", self.program.display()))
+    }
+}
+
+#[async_trait]
+impl Outlet for Command {
+    fn batch(&self) -> u32 {
+        1
+    }
+
+    async fn take(&mut self, events: &[(String, String)]) -> Result<(), OutletError> {
+        for (id, line) in events {
+            tokio::time::timeout(PATIENCE, self.run(id, line))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(format!(
+                        "{} took more than a minute",
+                        self.program.display()
+                    ))
+                })
+                .map_err(OutletError::Refused)?;
+        }
+        Ok(())
+    }
+}
