@@ -1,0 +1,1 @@
+//! A process that is killed at each named point, and started again.

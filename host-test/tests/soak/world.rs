@@ -1,0 +1,322 @@
+//! The account and what happens in it: edits as people make them, at random but the same for the same seed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use capsule_host::fake::{Behaviour, Clock, Fake, FakeOptions, ListOrder, SinceRule};
+use fastrand::Rng;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::oracle::{Kind, State};
+
+const BEGIN: i64 = 1_772_000_000;
+
+pub(crate) struct World {
+    pub(crate) fake: Fake,
+    pub(crate) rng: Rng,
+    token: String,
+    /// Every state that any record was seen in.
+    pub(crate) history: Vec<State>,
+    pub(crate) deleted: Vec<(Kind, u64)>,
+    alive: BTreeMap<(Kind, u64), Value>,
+    milestones: Vec<u64>,
+    changes_read: usize,
+}
+
+/// The unknowns of Capsule, chosen by the seed.
+fn behaviour(rng: &mut Rng) -> Behaviour {
+    Behaviour {
+        since: *pick(rng, &[SinceRule::Inclusive, SinceRule::Exclusive]),
+        order: *pick(
+            rng,
+            &[
+                ListOrder::IdUp,
+                ListOrder::IdDown,
+                ListOrder::UpdatedUp,
+                ListOrder::UpdatedDown,
+            ],
+        ),
+        visibility_lag: SignedDuration::from_secs(*pick(rng, &[0, 5, 90])),
+        date_skew: SignedDuration::from_secs(*pick(rng, &[0, 4, 120])),
+        since_ignored_on_tasks: rng.u8(..4) == 0,
+        one_event_a_change: rng.bool(),
+        hook_batch: *pick(rng, &[1, 7, 500]),
+        hook_retry_renders: rng.bool(),
+        delete_by_job: rng.bool(),
+        ..Behaviour::default()
+    }
+}
+
+fn pick<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
+    &from[rng.usize(..from.len())]
+}
+
+fn path(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Party => ("parties", "party"),
+        Kind::Opportunity => ("opportunities", "opportunity"),
+        Kind::Project => ("kases", "kase"),
+        Kind::Task => ("tasks", "task"),
+    }
+}
+
+impl World {
+    pub(crate) async fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let fake = Fake::new(FakeOptions {
+            seed,
+            parties: 20,
+            rate_limit: 100_000_000,
+            clock: Clock::manual_at(BEGIN),
+            behaviour: behaviour(&mut rng),
+            ..FakeOptions::default()
+        });
+        // An application's token: a personal one has no hooks.
+        let token = fake.issue_token("", "read write").access;
+        let mut world = Self {
+            fake,
+            rng,
+            token,
+            history: Vec::new(),
+            deleted: Vec::new(),
+            alive: BTreeMap::new(),
+            milestones: Vec::new(),
+            changes_read: 0,
+        };
+        world.milestones = world
+            .list("/milestones/all", "milestones")
+            .await
+            .iter()
+            .filter_map(|row| row["id"].as_u64())
+            .collect();
+        for state in world.everything().await {
+            world.see(state);
+        }
+        world.changes_read = world.fake.changes().len();
+        // What was there is older than anything that a listener looks back to.
+        world.later(3 * 86_400);
+        world
+    }
+
+    pub(crate) fn now(&self) -> String {
+        let whole = jiff::Timestamp::from_second(self.fake.clock().now().as_second()).unwrap();
+        whole.to_string()
+    }
+
+    pub(crate) fn later(&self, seconds: u64) {
+        self.fake.clock().advance(Duration::from_secs(seconds));
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("https://api.capsulecrm.com/api/v2{path}"))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json")
+            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
+            .unwrap();
+        let response = self.fake.router().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (
+            status,
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        )
+    }
+
+    async fn list(&self, path: &str, key: &str) -> Vec<Value> {
+        let mut rows = Vec::new();
+        for page in 1.. {
+            let join = if path.contains('?') { '&' } else { '?' };
+            let (_, body) = self
+                .send("GET", &format!("{path}{join}page={page}&perPage=100"), None)
+                .await;
+            let found = body[key].as_array().cloned().unwrap_or_default();
+            if found.is_empty() {
+                break;
+            }
+            rows.extend(found);
+        }
+        rows
+    }
+
+    /// Every record that exists.
+    pub(crate) async fn everything(&self) -> Vec<State> {
+        let mut all = Vec::new();
+        for kind in [Kind::Party, Kind::Opportunity, Kind::Project, Kind::Task] {
+            let key = path(kind).0;
+            let list = match kind {
+                Kind::Task => "/tasks?status=open,completed,pending".to_owned(),
+                _ => format!("/{key}"),
+            };
+            for record in self.list(&list, key).await {
+                all.push(State { kind, record });
+            }
+        }
+        all
+    }
+
+    fn see(&mut self, state: State) {
+        let id = state.record["id"].as_u64().unwrap();
+        self.alive.insert((state.kind, id), state.record.clone());
+        self.history.push(state);
+    }
+
+    /// Reads again what changed since the last time.
+    async fn look(&mut self) {
+        let changes = self.fake.changes();
+        let new = changes[self.changes_read..].to_vec();
+        self.changes_read = changes.len();
+        for change in new {
+            let Some((kind, what)) = change.event.split_once('/') else {
+                continue;
+            };
+            let kind = match kind {
+                "party" => Kind::Party,
+                "opportunity" => Kind::Opportunity,
+                "kase" => Kind::Project,
+                "task" => Kind::Task,
+                _ => continue,
+            };
+            if what == "deleted" {
+                self.alive.remove(&(kind, change.id));
+                self.deleted.push((kind, change.id));
+                continue;
+            }
+            let (list, key) = path(kind);
+            let (status, mut body) = self
+                .send("GET", &format!("/{list}/{}", change.id), None)
+                .await;
+            if status == 200 {
+                let record = body[key].take();
+                self.see(State { kind, record });
+            } else {
+                self.alive.remove(&(kind, change.id));
+            }
+        }
+    }
+
+    fn some(&mut self, kind: Kind, fits: impl Fn(&Value) -> bool) -> Option<u64> {
+        let ids: Vec<u64> = self
+            .alive
+            .iter()
+            .filter(|((of, _), record)| *of == kind && fits(record))
+            .map(|((_, id), _)| *id)
+            .collect();
+        (!ids.is_empty()).then(|| *pick(&mut self.rng, &ids))
+    }
+
+    /// Something happens in the account.
+    pub(crate) async fn edit(&mut self) {
+        let n = self.rng.u32(..1_000_000);
+        let name = format!("No {n}");
+        let any = |_: &Value| true;
+        let open = |record: &Value| record["status"] == "OPEN";
+        let (method, path, body) = match self.rng.u8(..100) {
+            0..12 => (
+                "POST",
+                "/parties".to_owned(),
+                Some(if self.rng.bool() {
+                    json!({"party": {"type": "person", "firstName": name}})
+                } else {
+                    json!({"party": {"type": "organisation", "name": name}})
+                }),
+            ),
+            12..32 => {
+                let Some(id) = self.some(Kind::Party, any) else {
+                    return;
+                };
+                let body = json!({"party": {"about": name}});
+                ("PUT", format!("/parties/{id}"), Some(body))
+            }
+            32..42 => {
+                let Some(party) = self.some(Kind::Party, any) else {
+                    return;
+                };
+                let milestone = *pick(&mut self.rng, &self.milestones.clone());
+                let body = json!({"opportunity": {"name": name, "party": {"id": party}, "milestone": {"id": milestone}}});
+                ("POST", "/opportunities".to_owned(), Some(body))
+            }
+            42..50 => {
+                let Some(id) = self.some(Kind::Opportunity, any) else {
+                    return;
+                };
+                let body = json!({"opportunity": {"description": name}});
+                ("PUT", format!("/opportunities/{id}"), Some(body))
+            }
+            50..64 => {
+                // Into any milestone: won, lost, open again.
+                let Some(id) = self.some(Kind::Opportunity, any) else {
+                    return;
+                };
+                let milestone = *pick(&mut self.rng, &self.milestones.clone());
+                let body = json!({"opportunity": {"milestone": {"id": milestone}}});
+                ("PUT", format!("/opportunities/{id}"), Some(body))
+            }
+            64..70 => {
+                let Some(party) = self.some(Kind::Party, any) else {
+                    return;
+                };
+                let body = json!({"kase": {"name": name, "party": {"id": party}}});
+                ("POST", "/kases".to_owned(), Some(body))
+            }
+            70..75 => {
+                let Some(id) = self.some(Kind::Project, open) else {
+                    return;
+                };
+                let body = json!({"kase": {"status": "CLOSED"}});
+                ("PUT", format!("/kases/{id}"), Some(body))
+            }
+            75..78 => {
+                let Some(id) = self.some(Kind::Project, any) else {
+                    return;
+                };
+                let body = json!({"kase": {"description": name}});
+                ("PUT", format!("/kases/{id}"), Some(body))
+            }
+            78..85 => {
+                let body = json!({"task": {"description": name, "dueOn": "2026-06-01"}});
+                ("POST", "/tasks".to_owned(), Some(body))
+            }
+            85..92 => {
+                let Some(id) = self.some(Kind::Task, open) else {
+                    return;
+                };
+                let body = json!({"task": {"status": "COMPLETED"}});
+                ("PUT", format!("/tasks/{id}"), Some(body))
+            }
+            92..94 => {
+                let Some(id) = self.some(Kind::Task, open) else {
+                    return;
+                };
+                let body = json!({"task": {"detail": name}});
+                ("PUT", format!("/tasks/{id}"), Some(body))
+            }
+            94..96 => {
+                let Some(id) = self.some(Kind::Party, any) else {
+                    return;
+                };
+                ("DELETE", format!("/parties/{id}"), None)
+            }
+            96..98 => {
+                let Some(id) = self.some(Kind::Opportunity, any) else {
+                    return;
+                };
+                ("DELETE", format!("/opportunities/{id}"), None)
+            }
+            _ => {
+                let Some(id) = self.some(Kind::Project, any) else {
+                    return;
+                };
+                ("DELETE", format!("/kases/{id}"), None)
+            }
+        };
+        let (status, answer) = self.send(method, &path, body).await;
+        assert!(status < 300, "{method} {path}: {status} {answer}");
+        self.look().await;
+    }
+}
