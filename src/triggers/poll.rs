@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 
 /// How far each scan reads back: visibility lag, equal seconds, skew.
 const OVERLAP: Seconds = 300;
+/// What happened before this much of the low mark was given when it was read. Longer than the overlap: a record that keeps changing stays out of
+/// an index that lags, and is seen only when it comes to rest.
+const HORIZON: Seconds = 900;
 /// Records younger than this wait: another change of the same second may follow.
 const SETTLE: Seconds = 2;
 /// Most passes over offset pages before a scan is given up and begun anew.
@@ -451,7 +454,7 @@ impl Reading<'_> {
             }
             let way = Way::Page {
                 low: self.cursor.low,
-                since: first,
+                since: self.cursor.low - HORIZON,
             };
             if !self.give(row, at, way) {
                 return false;
@@ -584,7 +587,7 @@ impl Reading<'_> {
         self.cursor.low = self.cursor.low.max(t0 - SETTLE);
         self.cursor.scan = None;
         self.cursor.part = None;
-        self.forget(self.cursor.low - OVERLAP - 1);
+        self.forget(self.cursor.low - HORIZON - 1);
     }
 
     fn forget(&mut self, before: Seconds) {

@@ -26,6 +26,9 @@ const GATHER: Duration = Duration::from_millis(5);
 /// How many of one commit.
 const MOST_GATHERED: usize = 256;
 
+/// How long opening waits for a process that is just ending.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Ids of given events are kept this long at least.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// And until every feed was read to its end this much later.
@@ -798,9 +801,15 @@ fn lock(folder: &Path) -> Result<File, ListenError> {
         error,
     };
     let file = store::private_file(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ListenError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => return Err(ListenError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
     }
 }

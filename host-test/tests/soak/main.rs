@@ -82,6 +82,9 @@ thread_local! {
     static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
+/// The process died at this point.
+struct Killed(#[allow(dead_code, reason = "told by a debugger")] &'static str);
+
 /// As a killed process: what was in memory is gone, what was on the disk stays.
 fn die(point: &'static str) {
     let dies = LEFT.with(|left| match left.get() {
@@ -94,7 +97,7 @@ fn die(point: &'static str) {
     });
     if dies {
         LEFT.with(|left| left.set(None));
-        std::panic::panic_any(point);
+        std::panic::panic_any(Killed(point));
     }
 }
 
@@ -184,10 +187,11 @@ impl Run {
         LEFT.with(|left| left.set(None));
         match done {
             Ok(done) => done.unwrap(),
-            Err(_) => {
+            Err(point) if point.is::<Killed>() => {
                 self.kills += 1;
                 self.forget();
             }
+            Err(other) => std::panic::resume_unwind(other),
         }
     }
 
@@ -405,7 +409,7 @@ pub(crate) fn connector() -> Connector {
 fn hush() {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !panic.payload().is::<&'static str>() || LEFT.with(|left| left.get()).is_some() {
+        if !panic.payload().is::<Killed>() {
             told(panic);
         }
     }));

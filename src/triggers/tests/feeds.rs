@@ -724,7 +724,7 @@ fn a_cursor_that_is_damaged_or_of_another_feed_is_stale_before_anything_is_sent(
         ("", "person.created"),
         ("p1.AAAA", "person.created"),
         (next.as_str(), "task.created"),
-        (&next[..next.len() - 2], "person.created"),
+        (&next[..next.len() - 4], "person.created"),
     ] {
         let error = run(
             Script::new(),
