@@ -1,0 +1,555 @@
+//! The reference ingress, step by step: what it answers at its door, what it keeps, and how it gives events out.
+
+#![allow(missing_docs)]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{Request, StatusCode};
+use capsule_host::egress::{InProcess, Origin, Secret};
+use capsule_host::fake::{Fake, FakeOptions};
+use capsule_host::listen::{
+    Clock, Command, FileOutlet, Ingress, LineOutlet, ListenError, ListenOptions, Outlet as _,
+    OutletError, Plan, PlanError, QuarantinedKind,
+};
+use capsule_host::runtime::triggers::{DeliveryMode, Listener};
+use capsule_host::runtime::{Connector, Host, HostOptions, Tenant};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+const PUBLIC: &str = "https://hooks.example";
+
+fn connector() -> Connector {
+    let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/capsule_crm.wasm"),
+        PathBuf::from,
+    );
+    let bytes = std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
+    let host = Host::new(HostOptions {
+        slots: 4,
+        ..HostOptions::default()
+    });
+    host.unwrap().load(&bytes).unwrap()
+}
+
+/// An account, and an engine's machine beside it.
+struct Scene {
+    fake: Fake,
+    connector: Connector,
+    tenant: Tenant,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let fake = Fake::new(FakeOptions {
+            parties: 5,
+            clock: capsule_host::fake::Clock::manual_at(1_772_000_000),
+            ..FakeOptions::default()
+        });
+        // What the account begins with is no news.
+        fake.clock().advance(Duration::from_secs(86_400));
+        let token = fake.issue_token("", "read write").access;
+        let tenant = Tenant::builder("northwind")
+            .access_token(Secret::from(token.as_str()))
+            .grant(Origin::parse("https://api.capsulecrm.com").unwrap())
+            .upstream(Arc::new(InProcess::new(fake.router())))
+            .build()
+            .unwrap();
+        Self {
+            fake,
+            connector: connector(),
+            tenant,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn later(&self, seconds: u64) {
+        self.fake.clock().advance(Duration::from_secs(seconds));
+    }
+
+    fn options(&self) -> ListenOptions {
+        let clock = self.fake.clock().clone();
+        ListenOptions {
+            public_url: Some(PUBLIC.into()),
+            clock: Clock::of(move || clock.now().as_millisecond()),
+            ..ListenOptions::new(self.path("journal"), "northwind")
+        }
+    }
+
+    async fn open(
+        &self,
+        triggers: &[&str],
+        options: ListenOptions,
+    ) -> Result<Ingress, ListenError> {
+        let known = self.connector.triggers().await.unwrap();
+        let listeners = triggers.iter().map(|one| on(one)).collect();
+        let plan = Plan::new(&known, listeners, options.public_url.is_some()).unwrap();
+        Ingress::open(self.connector.clone(), self.tenant.clone(), plan, options).await
+    }
+
+    async fn listening(&self, triggers: &[&str]) -> Ingress {
+        let ingress = self.open(triggers, self.options()).await.unwrap();
+        ingress.settle().await.unwrap();
+        // What came between the feeds' positions and the hooks.
+        ingress.poll_due().await.unwrap();
+        ingress
+    }
+
+    async fn done(&self, id: &str, input: Value) -> Value {
+        let call = self.connector.call(&self.tenant);
+        let outcome = call.invoke(id, input.to_string()).await.unwrap();
+        serde_json::from_str(&outcome.json).unwrap()
+    }
+
+    async fn person(&self, name: &str) -> u64 {
+        let made = self.done("people.create", json!({"firstName": name})).await;
+        made["id"].as_u64().unwrap()
+    }
+
+    /// The address that Capsule has, of its only hook or of the first.
+    async fn address(&self) -> String {
+        let hooks = self.done("hooks.list-all", json!({})).await;
+        hooks["items"][0]["targetUrl"].as_str().unwrap().to_owned()
+    }
+
+    /// Capsule delivers what is due; the answers.
+    async fn deliver(&self, ingress: &Ingress) -> Vec<StatusCode> {
+        let mut answers = Vec::new();
+        for due in self.fake.due_deliveries() {
+            let answer = post(ingress, &due.target_url, due.body).await;
+            self.fake.report_delivery(due.id, Some(answer.as_u16()));
+            answers.push(answer);
+        }
+        answers
+    }
+}
+
+fn on(trigger: &str) -> Listener {
+    Listener {
+        id: trigger.into(),
+        trigger: trigger.into(),
+        options: "{}".into(),
+        mode: DeliveryMode::Auto,
+    }
+}
+
+async fn ask(ingress: &Ingress, request: Request<Body>) -> (StatusCode, Bytes) {
+    let response = ingress.router().oneshot(request).await.unwrap();
+    let status = response.status();
+    (
+        status,
+        to_bytes(response.into_body(), usize::MAX).await.unwrap(),
+    )
+}
+
+async fn post(ingress: &Ingress, url: &str, body: impl Into<Body>) -> StatusCode {
+    let request = Request::post(url)
+        .header("host", "hooks.example")
+        .header("content-type", "application/json")
+        .body(body.into())
+        .unwrap();
+    ask(ingress, request).await.0
+}
+
+/// Works off all that is there.
+async fn work(ingress: &Ingress) {
+    while ingress.work_once().await.unwrap().is_ok() {}
+}
+
+async fn lines(ingress: &Ingress) -> Vec<Value> {
+    let waiting = ingress.waiting(1_000).await.unwrap();
+    let lines = waiting.iter();
+    lines
+        .map(|(_, line)| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn ids(lines: &[Value]) -> Vec<&str> {
+    lines
+        .iter()
+        .map(|line| line["id"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_change_that_comes_by_hook_and_by_poll_is_one_event() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    let person = scene.person("Inês").await;
+    assert_eq!(scene.deliver(&ingress).await, [StatusCode::ACCEPTED]);
+    work(&ingress).await;
+    scene.later(3_600);
+    ingress.poll_due().await.unwrap();
+    let given = lines(&ingress).await;
+    assert_eq!(given.len(), 1, "{given:?}");
+    let event = &given[0];
+    assert_eq!(
+        (
+            &event["listener"],
+            &event["recordId"],
+            &event["by"],
+            &event["data"]["firstName"]
+        ),
+        (
+            &json!("person.created"),
+            &json!(person.to_string()),
+            &json!("hook"),
+            &json!("Inês")
+        )
+    );
+    let repeated = ingress
+        .figures()
+        .repeated
+        .load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(repeated, 1);
+}
+
+#[tokio::test]
+async fn what_a_dropped_hook_did_not_tell_is_filled_in() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    let lost = scene.person("Inês").await;
+    // Capsule takes the hook away.
+    let due = scene.fake.due_deliveries();
+    scene.fake.report_delivery(due[0].id, Some(410));
+    scene.later(60);
+    ingress.poll_due().await.unwrap();
+    assert_eq!(
+        lines(&ingress).await.len(),
+        0,
+        "a feed with hooks is polled seldom"
+    );
+    ingress.settle().await.unwrap();
+    ingress.poll_due().await.unwrap();
+    let given = lines(&ingress).await;
+    assert_eq!(given[0]["recordId"], lost.to_string());
+    // And the hook is there again.
+    scene.person("Rui").await;
+    assert_eq!(scene.deliver(&ingress).await, [StatusCode::ACCEPTED]);
+}
+
+#[tokio::test]
+async fn without_an_address_everything_is_polled_and_what_cannot_be_is_refused() {
+    let scene = Scene::new();
+    let options = || ListenOptions {
+        public_url: None,
+        ..scene.options()
+    };
+    let ingress = scene.open(&["person.created"], options()).await.unwrap();
+    ingress.settle().await.unwrap();
+    scene.person("Inês").await;
+    scene.later(61);
+    ingress.poll_due().await.unwrap();
+    assert_eq!(lines(&ingress).await[0]["by"], "poll");
+
+    let known = scene.connector.triggers().await.unwrap();
+    let refused = |listeners| Plan::new(&known, listeners, false).unwrap_err();
+    assert!(matches!(
+        refused(vec![on("user.created")]),
+        PlanError::Impossible { .. }
+    ));
+    assert!(matches!(
+        refused(vec![on("person.creatd")]),
+        PlanError::Unknown { .. }
+    ));
+    assert!(matches!(refused(vec![]), PlanError::Nobody));
+    let twice = vec![on("person.created"), on("person.created")];
+    assert!(matches!(refused(twice), PlanError::Twice(_)));
+}
+
+#[tokio::test]
+async fn whatever_comes_to_the_address_is_acknowledged_and_gives_no_event_that_is_none() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    let address = scene.address().await;
+    let deep = "[".repeat(100_000);
+    let bodies: Vec<Vec<u8>> = vec![
+        Vec::new(),
+        b"null".to_vec(),
+        b"\xff\xfe\x00".to_vec(),
+        deep.into_bytes(),
+        br#"{"event":"party/created","payload":[{"id":"x"},{"id":1e400},7]}"#.to_vec(),
+        br#"{"event":"kase/moved","payload":[{"id":1}]}"#.to_vec(),
+        br#"{"event":"party/created","event":"party/updated","payload":{}}"#.to_vec(),
+        vec![b' '; 8 * 1024 * 1024 + 1],
+    ];
+    for body in &bodies {
+        assert_eq!(
+            post(&ingress, &address, body.clone()).await,
+            StatusCode::ACCEPTED
+        );
+    }
+    work(&ingress).await;
+    assert_eq!(lines(&ingress).await, Vec::<Value>::new());
+    let aside = ingress.quarantined().await.unwrap();
+    assert!(
+        aside
+            .iter()
+            .all(|one| one.kind == QuarantinedKind::Delivery)
+    );
+    assert!(
+        aside
+            .iter()
+            .any(|one| one.why.contains("8 MiB") && one.bytes == 0)
+    );
+    assert!(aside.len() >= 5, "{aside:?}");
+    // The next one is unharmed, and what the others may have said is polled for at once.
+    scene.person("Inês").await;
+    scene.deliver(&ingress).await;
+    work(&ingress).await;
+    assert_eq!(lines(&ingress).await.len(), 1);
+    scene.later(5);
+    let polls = || {
+        ingress
+            .figures()
+            .polls
+            .load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let before = polls();
+    ingress.poll_due().await.unwrap();
+    assert!(polls() > before);
+}
+
+#[tokio::test]
+async fn an_address_that_was_never_ours_is_not_found_and_a_former_one_is_gone_after_a_day() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    let former = scene.address().await;
+    for unknown in ["/h/", "/h/AAAA", "/", "/h/AAAA/BBBB"] {
+        let answer = post(&ingress, &format!("{PUBLIC}{unknown}"), "{}").await;
+        assert_eq!(answer, StatusCode::NOT_FOUND, "{unknown}");
+    }
+    drop(ingress);
+    let options = ListenOptions {
+        new_address: true,
+        ..scene.options()
+    };
+    let ingress = scene.open(&["person.created"], options).await.unwrap();
+    ingress.settle().await.unwrap();
+    assert_ne!(scene.address().await, former);
+    let hooks = scene.done("hooks.list-all", json!({})).await;
+    assert_eq!(hooks["items"].as_array().unwrap().len(), 1);
+    // Deliveries that are under way still count.
+    assert_eq!(post(&ingress, &former, "{}").await, StatusCode::ACCEPTED);
+    scene.later(86_401);
+    assert_eq!(post(&ingress, &former, "{}").await, StatusCode::GONE);
+    assert_eq!(
+        post(&ingress, &scene.address().await, "{}").await,
+        StatusCode::ACCEPTED
+    );
+}
+
+#[tokio::test]
+async fn the_address_is_found_again_after_a_restart_and_stands_nowhere_on_the_disk() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    let address = scene.address().await;
+    drop(ingress);
+    let ingress = scene.listening(&["person.created"]).await;
+    assert_eq!(scene.address().await, address);
+    let hooks = scene.done("hooks.list-all", json!({})).await;
+    assert_eq!(hooks["items"].as_array().unwrap().len(), 1);
+    post(
+        &ingress,
+        &address,
+        r#"{"event":"party/created","payload":[]}"#,
+    )
+    .await;
+    drop(ingress);
+    let secret = address.rsplit_once('/').unwrap().1.as_bytes();
+    for file in std::fs::read_dir(scene.path("journal")).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert_eq!(memchr::memmem::find(&bytes, secret), None);
+    }
+}
+
+#[tokio::test]
+async fn only_the_names_that_the_door_is_known_by_are_answered() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    for (host, path, expected) in [
+        ("hooks.example", "/healthz", 200),
+        ("127.0.0.1:8787", "/metrics", 200),
+        ("localhost", "/metrics", 200),
+        // From outside figures are nobody's business.
+        ("hooks.example", "/metrics", 404),
+        ("rebound.example", "/healthz", 421),
+        ("rebound.example:8787", "/metrics", 421),
+        ("127.0.0.1.rebound.example", "/metrics", 421),
+    ] {
+        let request = Request::get(path)
+            .header("host", host)
+            .body(Body::empty())
+            .unwrap();
+        let (status, body) = ask(&ingress, request).await;
+        assert_eq!(status.as_u16(), expected, "{host} {path}");
+        if path == "/metrics" && status == 200 {
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            assert!(text.contains("capsule_listen_polls_total 2\n"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_journal_has_one_process_and_one_connection() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    let second = scene.open(&["person.created"], scene.options()).await;
+    assert!(matches!(second, Err(ListenError::InUse(_))));
+    drop(ingress);
+    let options = ListenOptions::new(scene.path("journal"), "southwind");
+    let other = scene.open(&["person.created"], options).await;
+    assert!(matches!(other, Err(ListenError::OtherConnection { .. })));
+}
+
+#[tokio::test]
+async fn a_file_has_each_event_once_though_its_end_was_cut_off() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    for name in ["Ada", "Bea", "Cem"] {
+        scene.person(name).await;
+        scene.deliver(&ingress).await;
+    }
+    work(&ingress).await;
+    let waiting = ingress.waiting(10).await.unwrap();
+    // The process died after two lines and a half, before the journal knew of any.
+    let path = scene.path("events.jsonl");
+    let mut file = std::fs::File::create(&path).unwrap();
+    write!(
+        file,
+        "{}\n{}\n{}",
+        waiting[0].1,
+        waiting[1].1,
+        &waiting[2].1[..9]
+    )
+    .unwrap();
+    drop(file);
+    let mut outlet = FileOutlet::open(&path).unwrap();
+    ingress.catch_up(&mut outlet).await.unwrap();
+    while ingress.give_once(&mut outlet).await.unwrap() {}
+    let text = std::fs::read_to_string(&path).unwrap();
+    let expected: Vec<&str> = waiting.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    assert!(ingress.waiting(10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_file_of_something_else_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    for (content, foreign) in [
+        ("Dear diary\nhalf a line", true),
+        ("{\"seq\":\"7\"}\n", true),
+        ("", false),
+        ("cut off before its first end of line", false),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let opened = FileOutlet::open(&path);
+        assert_eq!(
+            matches!(opened, Err(OutletError::Foreign(_))),
+            foreign,
+            "{content}"
+        );
+        if foreign {
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+        }
+    }
+    // A line longer than what is read at once.
+    let long = format!("{{\"seq\":41,\"data\":\"{}\"}}\n", "x".repeat(300_000));
+    std::fs::write(&path, format!("{{\"seq\":40}}\n{long}")).unwrap();
+    let mut outlet = FileOutlet::open(&path).unwrap();
+    assert_eq!(outlet.reached().await.unwrap(), Some(41));
+}
+
+#[tokio::test]
+async fn a_command_gets_the_event_and_its_id_and_what_it_refuses_is_put_aside() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    scene.person("Inês; rm -rf $HOME").await;
+    scene.deliver(&ingress).await;
+    work(&ingress).await;
+    let got = scene.path("got");
+    let run = |script: String| Command::new("sh", ["-c".into(), script.into()]);
+    let mut failing = run("exit 3".into());
+    for _ in 0..5 {
+        assert!(ingress.give_once(&mut failing).await.unwrap());
+        scene.later(3_600);
+    }
+    assert!(!ingress.give_once(&mut failing).await.unwrap());
+    let aside = ingress.quarantined().await.unwrap();
+    assert_eq!((aside.len(), aside[0].kind), (1, QuarantinedKind::Event));
+    let id = aside[0].id.clone();
+    drop(ingress);
+
+    let quarantine = Ingress::quarantine_of(&scene.path("journal")).unwrap();
+    assert!(!quarantine.replay("e999").await.unwrap());
+    assert!(!quarantine.replay("nonsense").await.unwrap());
+    assert!(quarantine.replay(&id).await.unwrap());
+    drop(quarantine);
+
+    let ingress = scene.listening(&["person.created"]).await;
+    let mut taking = run(format!(
+        "echo \"$CAPSULE_EVENT_ID\" > {0}; cat >> {0}",
+        shell(&got)
+    ));
+    assert!(ingress.give_once(&mut taking).await.unwrap());
+    let text = std::fs::read_to_string(&got).unwrap();
+    let (id, line) = text.split_once('\n').unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (line["id"].as_str(), &line["data"]["firstName"]),
+        (Some(id), &json!("Inês; rm -rf $HOME"))
+    );
+    assert!(ingress.waiting(10).await.unwrap().is_empty());
+}
+
+fn shell(path: &Path) -> String {
+    format!("'{}'", path.display())
+}
+
+#[tokio::test]
+async fn an_older_state_of_a_record_does_not_follow_a_newer_one() {
+    let scene = Scene::new();
+    let person = scene.person("Inês").await;
+    scene.later(3_600);
+    let ingress = scene.listening(&["person.updated"]).await;
+    let mut held = Vec::new();
+    for title in ["Buyer", "Owner"] {
+        scene
+            .done("people.update", json!({"id": person, "jobTitle": title}))
+            .await;
+        held.extend(scene.fake.due_deliveries());
+        scene.later(10);
+    }
+    // The second one arrives first.
+    for due in held.into_iter().rev() {
+        post(&ingress, &due.target_url, due.body).await;
+        work(&ingress).await;
+    }
+    let given = lines(&ingress).await;
+    assert_eq!(given.len(), 1, "{:?}", ids(&given));
+    assert_eq!(given[0]["data"]["jobTitle"], "Owner");
+}
+
+#[tokio::test]
+async fn a_stream_gets_a_line_for_each_event() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    scene.person("Inês").await;
+    scene.deliver(&ingress).await;
+    work(&ingress).await;
+    let mut outlet = LineOutlet(Vec::new());
+    assert!(ingress.give_once(&mut outlet).await.unwrap());
+    let text = String::from_utf8(outlet.0).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    assert!(text.starts_with("{\"seq\":1,"), "{text}");
+}
