@@ -18,6 +18,8 @@ const BEGIN: i64 = 1_772_000_000;
 pub(crate) struct World {
     pub(crate) fake: Fake,
     pub(crate) rng: Rng,
+    /// Nothing happens by itself any more.
+    pub(crate) quiet: bool,
     token: String,
     /// Every state that any record was seen in.
     pub(crate) history: Vec<State>,
@@ -80,6 +82,7 @@ impl World {
         let mut world = Self {
             fake,
             rng,
+            quiet: false,
             token,
             history: Vec::new(),
             deleted: Vec::new(),
@@ -316,7 +319,26 @@ impl World {
             }
         };
         let (status, answer) = self.send(method, &path, body).await;
+        if status == 404 {
+            // It went with the record that it belonged to: tasks go without a word.
+            let gone = path.rsplit_once('/').and_then(|(_, id)| id.parse().ok());
+            self.alive.retain(|(_, id), _| Some(*id) != gone);
+            return;
+        }
         assert!(status < 300, "{method} {path}: {status} {answer}");
+        self.look().await;
+    }
+
+    /// Somebody imports a list: more than a page of records, within a few seconds.
+    pub(crate) async fn import(&mut self) {
+        for n in 0..self.rng.u32(110..230) {
+            let body = json!({"party": {"type": "person", "firstName": format!("Row {n}")}});
+            let (status, answer) = self.send("POST", "/parties", Some(body)).await;
+            assert!(status < 300, "{answer}");
+            if self.rng.u8(..40) == 0 {
+                self.later(1);
+            }
+        }
         self.look().await;
     }
 }
