@@ -93,7 +93,7 @@ async fn rows(
         // What Capsule sends can't be asked for.
         (Subject::Raw, _) => return Ok((Vec::new(), None)),
         (_, Change::Matched) => {
-            let pointer = "/options/filter";
+            let pointer = "/listener/options/filter";
             let (_, call) = found_by(client, listening, pointer).await?;
             page(call.embed(&embeds.tokens))
         }

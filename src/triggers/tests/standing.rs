@@ -682,3 +682,56 @@ fn a_saved_filter_that_no_one_names_is_refused_before_anything_is_sent() {
         Err(Error::Permanent(PermanentError::InvalidInput(_)))
     ));
 }
+
+#[test]
+fn a_listener_that_comes_amid_a_scan_begins_it_anew() {
+    let more = |script: Script| script.with("x-pagination-has-more", "true");
+    let page = |script: Script, target: &str, row: Value| {
+        get(script, target, "09:15:00", json!({"tasks": [row]}))
+    };
+    let (early, late) = (
+        task(1, "2026-02-03", Some("09:10")),
+        task(2, "2026-01-05", None),
+    );
+    let first = more(page(Script::new(), TASKS, early.clone()));
+    let first = page(first, TASKS_2, task(3, "2026-02-03", Some("09:11")));
+    let first = run(first, &on(&["task.due"]), since(START), 1).unwrap();
+    assert!(first.more);
+    let second = more(page(Script::new(), TASKS, early));
+    let second = page(second, TASKS_2, late);
+    let second = run(
+        second,
+        &on(&["task.due", "task.overdue"]),
+        Position::At(first.next),
+        10,
+    )
+    .unwrap();
+    // The first is not given to the one that had it, and what was overdue before the start to neither.
+    assert_eq!(ids(&second.events), ["task.overdue:1:2026-02-03T09:10:00Z"]);
+}
+
+#[test]
+fn a_match_is_typed_by_its_kind() {
+    let options = typed::SavedFilterOptions {
+        entity: crate::bindings::capsule::crm::types::Entity::Opportunities,
+        filter: crate::bindings::capsule::crm::types::Ref::Id(5),
+        enrich: None,
+    };
+    let deal = resting(9, "2026-01-27T09:10:00Z", None);
+    let (client, _) = get(
+        Script::new(),
+        "/api/v2/opportunities/filters/5/results?page=1&perPage=100",
+        "09:15:00",
+        json!({"opportunities": [deal]}),
+    )
+    .client();
+    let input = typed::SampleRequest {
+        trigger: typed::Trigger::RecordMatchesSavedFilter(options),
+        limit: None,
+    };
+    let outcome = block_on(sample_typed(&client, input)).unwrap();
+    assert!(matches!(
+        &outcome.events[0].data,
+        typed::EventData::Matched(crate::bindings::capsule::crm::types::AnyRecord::Opportunity(deal)) if deal.id == 9
+    ));
+}
