@@ -11,7 +11,7 @@
 //! - [`actions`]: what the operations do. Knows no HTTP.
 //! - [`auth`]: OAuth 2.
 //! - [`catalog`]: what the connector says of itself: operations, schemas, choices.
-//! - [`triggers`]: events; none yet.
+//! - [`triggers`]: events, by hook and by poll.
 
 pub mod actions;
 pub mod api;

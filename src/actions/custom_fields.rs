@@ -4,7 +4,7 @@ use super::body::put;
 use super::deletion::gone;
 use super::faults::Faults;
 use super::read::{Speller, counted, listed};
-use super::settings::{embeds, kind};
+use super::settings::{any_embeds, kind};
 use crate::api::{Call, Client, Span, invalid, record, violation};
 use crate::bindings::capsule::crm::types::{
     AnyRecord, Deletion, FieldAudienceChange, FieldDefinition, FieldDefinitionPage,
@@ -94,7 +94,7 @@ pub async fn set(client: &Client, input: FieldsOnRecord) -> Result<AnyRecord, Er
     }
     faults.settle()?;
     let (kind, case) = kind(entity.into());
-    let embeds = embeds(entity, input.embed.as_ref())
+    let embeds = any_embeds(entity, input.embed.as_ref())
         .with("tags")
         .with("fields");
     let embeds = Embeds {

@@ -272,7 +272,7 @@ pub async fn run_saved_filter(client: &Client, input: RunFilter) -> Result<AnyRe
     let id = client
         .chosen(Roster::SavedFilters(entity), &input.filter, "/filter")
         .await?;
-    let embeds = embeds(entity, input.embed.as_ref());
+    let embeds = any_embeds(entity, input.embed.as_ref());
     let speller = Speller::new(client, kind, &embeds).await?;
     let call = Call::get(&[entity.path(), "filters", &id.to_string(), "results"]);
     let call = counted(call, &embeds);
@@ -361,7 +361,8 @@ pub(super) fn kind(entity: EntityName) -> (Kind, &'static str) {
     }
 }
 
-pub(super) fn embeds(entity: Entity, embed: Option<&AnyEmbed>) -> Embeds {
+/// What to read along with a record of any kind.
+pub(crate) fn any_embeds(entity: Entity, embed: Option<&AnyEmbed>) -> Embeds {
     let Some(embed) = embed else {
         return Embeds::default();
     };

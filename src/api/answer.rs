@@ -2,8 +2,10 @@
 
 use super::call::Call;
 use super::error::{malformed, shown};
+use super::headers;
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::{Json, Reading, check};
+use crate::model::time::{Seconds, http_date};
 use http::HeaderMap;
 use serde_json::Value;
 
@@ -75,6 +77,12 @@ impl Answer {
                 ),
             )),
         }
+    }
+
+    /// Capsule's clock.
+    #[must_use]
+    pub(crate) fn clock(&self) -> Option<Seconds> {
+        http_date(self.headers.get(&headers::DATE)?.to_str().ok()?)
     }
 
     /// How many there are in all pages, where Capsule counts (API reference 2.1).

@@ -12,6 +12,8 @@ use serde_json::Value;
 pub(super) const MOST_ROWS: usize = 8192;
 /// Largest cursor.
 pub(super) const MOST_BYTES: usize = 64 << 10;
+/// Most questions: there are not more listeners.
+const MOST_GROUPS: u64 = 1000;
 const PREFIX: &str = "p1.";
 
 /// A position in a feed.
@@ -30,6 +32,19 @@ pub(super) struct Cursor {
     pub(super) scan: Option<Scan>,
     /// The first `count` events of this version of a record were given.
     pub(super) part: Option<Part>,
+    /// Sorted by id, each id once.
+    pub(super) rows: Vec<Row>,
+    /// Of feeds of what is the case: what was found for each question.
+    pub(super) groups: Vec<Group>,
+}
+
+/// The records for which something is the case, such as being overdue.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Group {
+    /// Of the question.
+    pub(super) print: u32,
+    /// The question is new: what was the case before the low mark is remembered, and not given.
+    pub(super) fresh: bool,
     /// Sorted by id, each id once.
     pub(super) rows: Vec<Row>,
 }
@@ -51,6 +66,8 @@ pub(super) struct Scan {
     pub(super) unheeded: bool,
     /// Records of this scan did not fit into the cursor, so that counting them says nothing.
     pub(super) overflowed: bool,
+    /// Of feeds of what is the case: the list that is being read.
+    pub(super) list: u32,
 }
 
 /// Where the limit stopped within a record.
@@ -75,50 +92,96 @@ pub(super) struct Row {
     pub(super) read: bool,
 }
 
+/// The row of a record.
+pub(super) fn row_of(rows: &[Row], id: u64) -> Option<Row> {
+    let at = rows.binary_search_by_key(&id, |row| row.id).ok()?;
+    rows.get(at).copied()
+}
+
+/// Remembers a record. Gives whether it was not there.
+pub(super) fn remember(rows: &mut Vec<Row>, row: Row) -> bool {
+    match rows.binary_search_by_key(&row.id, |row| row.id) {
+        Ok(at) => {
+            let known = rows.get_mut(at);
+            let fresh = known.as_ref().is_some_and(|known| !known.read && row.read);
+            if let Some(known) = known {
+                *known = row;
+            }
+            fresh
+        }
+        Err(at) => {
+            rows.insert(at, row);
+            true
+        }
+    }
+}
+
 impl Cursor {
     pub(super) fn row(&self, id: u64) -> Option<Row> {
-        let at = self.rows.binary_search_by_key(&id, |row| row.id).ok()?;
-        self.rows.get(at).copied()
+        row_of(&self.rows, id)
     }
 
     /// Remembers a record. Gives whether it was not there.
     pub(super) fn put(&mut self, row: Row) -> bool {
-        match self.rows.binary_search_by_key(&row.id, |row| row.id) {
-            Ok(at) => {
-                let known = self.rows.get_mut(at);
-                let fresh = known.as_ref().is_some_and(|known| !known.read && row.read);
-                if let Some(known) = known {
-                    *known = row;
-                }
-                fresh
+        remember(&mut self.rows, row)
+    }
+
+    /// What is remembered of a question.
+    pub(super) fn group(&mut self, print: u32) -> Option<&mut Group> {
+        self.groups.iter_mut().find(|group| group.print == print)
+    }
+
+    fn lists(&mut self) -> impl Iterator<Item = &mut Vec<Row>> {
+        let groups = self.groups.iter_mut().map(|group| &mut group.rows);
+        std::iter::once(&mut self.rows).chain(groups)
+    }
+
+    /// How many rows are remembered.
+    fn count(&self) -> usize {
+        let grouped: usize = self.groups.iter().map(|group| group.rows.len()).sum();
+        self.rows.len() + grouped
+    }
+
+    /// Whether all of it can be written.
+    pub(super) fn fits(&self) -> bool {
+        self.count() <= MOST_ROWS && self.text().len() < MOST_BYTES
+    }
+
+    /// The text. When it is full its oldest rows go: the store knows what was given. What is the case would be given again and again, so that
+    /// the floor rises over what went.
+    pub(super) fn write(&mut self) -> String {
+        loop {
+            self.bound();
+            let text = self.text();
+            if text.len() < MOST_BYTES {
+                return text;
             }
-            Err(at) => {
-                self.rows.insert(at, row);
-                true
-            }
+            self.drop_oldest();
         }
     }
 
-    /// The text. When it is full its oldest rows go: the store knows what was given.
-    pub(super) fn write(&mut self) -> String {
-        loop {
-            if self.rows.len() <= MOST_ROWS {
-                let text = self.text();
-                if text.len() < MOST_BYTES {
-                    return text;
-                }
-            }
-            let surplus = (self.rows.len().saturating_sub(MOST_ROWS))
-                .max(self.rows.len() / 8)
-                .max(1);
-            let mut ages: Vec<Seconds> = self.rows.iter().map(|row| row.at).collect();
-            ages.sort_unstable();
-            let bound = ages.get(surplus - 1).copied().unwrap_or_default();
-            if let Some(scan) = &mut self.scan {
-                scan.overflowed = true;
-            }
-            let mut left = surplus;
-            self.rows.retain(|row| {
+    /// Drops what is more than is ever written.
+    pub(super) fn bound(&mut self) {
+        while self.count() > MOST_ROWS {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let count = self.count();
+        let surplus = (count.saturating_sub(MOST_ROWS)).max(count / 8).max(1);
+        let mut ages: Vec<Seconds> = self.lists().flatten().map(|row| row.at).collect();
+        ages.sort_unstable();
+        let bound = ages.get(surplus - 1).copied().unwrap_or_default();
+        if let Some(scan) = &mut self.scan {
+            scan.overflowed = true;
+        }
+        if !self.groups.is_empty() {
+            self.floor = self.floor.max(bound);
+        }
+        let mut left = surplus;
+        for rows in self.lists() {
+            rows.retain(|row| {
                 let goes = row.at <= bound && left > 0;
                 left -= usize::from(goes);
                 !goes
@@ -134,7 +197,8 @@ impl Cursor {
         }
         let flags = u64::from(self.ascends)
             | u64::from(self.scan.is_some()) << 1
-            | u64::from(self.part.is_some()) << 2;
+            | u64::from(self.part.is_some()) << 2
+            | u64::from(!self.groups.is_empty()) << 3;
         put(&mut out, flags);
         if let Some(scan) = self.scan {
             signed(&mut out, scan.since);
@@ -148,6 +212,7 @@ impl Cursor {
                     | u64::from(scan.unheeded) << 2
                     | u64::from(scan.overflowed) << 3,
             );
+            put(&mut out, u64::from(scan.list));
         }
         if let Some(part) = self.part {
             put(&mut out, part.id);
@@ -155,17 +220,18 @@ impl Cursor {
             put(&mut out, u64::from(part.count));
             put(&mut out, u64::from(part.print));
         }
-        let mut last = 0;
-        for row in &self.rows {
-            put(&mut out, row.id - last);
-            last = row.id;
-            // Two flags below the time: most rows are of the last minutes.
-            let time = zigzag(row.at.saturating_sub(self.low));
+        if !self.groups.is_empty() {
+            put(&mut out, self.groups.len() as u64);
+        }
+        for group in &self.groups {
             put(
                 &mut out,
-                time << 2 | u64::from(row.read) << 1 | u64::from(row.given),
+                u64::from(group.print) << 1 | u64::from(group.fresh),
             );
+            put(&mut out, group.rows.len() as u64);
+            write_rows(&mut out, &group.rows, self.low);
         }
+        write_rows(&mut out, &self.rows, self.low);
         let mut bytes = sum(&out).to_vec();
         bytes.extend(out);
         match json::base64(&bytes) {
@@ -209,7 +275,7 @@ impl Cursor {
             floor: time(rest)?,
             ..Self::default()
         };
-        let flags = take(rest).filter(|flags| *flags < 8)?;
+        let flags = take(rest).filter(|flags| *flags < 16)?;
         cursor.ascends = flags & 1 != 0;
         if flags & 2 != 0 {
             let mut scan = Scan {
@@ -224,6 +290,7 @@ impl Cursor {
             scan.news = flags & 2 != 0;
             scan.unheeded = flags & 4 != 0;
             scan.overflowed = flags & 8 != 0;
+            scan.list = small(rest)?;
             cursor.scan = Some(scan);
         }
         if flags & 4 != 0 {
@@ -234,23 +301,60 @@ impl Cursor {
                 print: small(rest)?,
             });
         }
-        let mut last = 0u64;
-        while !rest.is_empty() {
-            let step = take(rest).filter(|step| *step > 0)?;
-            last = last.checked_add(step).filter(|id| *id < 1 << 53)?;
-            let packed = take(rest)?;
-            if cursor.rows.len() == MOST_ROWS {
-                return None;
+        if flags & 8 != 0 {
+            let groups = take(rest).filter(|groups| (1..=MOST_GROUPS).contains(groups))?;
+            for _ in 0..groups {
+                let packed = take(rest)?;
+                let print = u32::try_from(packed >> 1).ok()?;
+                let wanted = usize::try_from(take(rest)?).ok()?;
+                if wanted > MOST_ROWS - cursor.count() || cursor.group(print).is_some() {
+                    return None;
+                }
+                let rows = read_rows(rest, cursor.low, wanted)?;
+                cursor.groups.push(Group {
+                    print,
+                    fresh: packed & 1 != 0,
+                    rows,
+                });
             }
-            cursor.rows.push(Row {
-                id: last,
-                at: cursor.low.checked_add(unzigzag(packed >> 2)).filter(sane)?,
-                given: packed & 1 != 0,
-                read: packed & 2 != 0,
-            });
         }
-        Some(cursor)
+        let room = MOST_ROWS - cursor.count();
+        cursor.rows = read_rows(rest, cursor.low, room)?;
+        rest.is_empty().then_some(cursor)
     }
+}
+
+/// Rows as steps from id to id, and of time from the low mark: most rows are of the last minutes.
+fn write_rows(out: &mut Vec<u8>, rows: &[Row], low: Seconds) {
+    let mut last = 0;
+    for row in rows {
+        put(out, row.id - last);
+        last = row.id;
+        // Two flags below the time.
+        let time = zigzag(row.at.saturating_sub(low));
+        put(
+            out,
+            time << 2 | u64::from(row.read) << 1 | u64::from(row.given),
+        );
+    }
+}
+
+/// So many rows, or fewer where the text ends.
+fn read_rows(rest: &mut &[u8], low: Seconds, most: usize) -> Option<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut last = 0u64;
+    while rows.len() < most && !rest.is_empty() {
+        let step = take(rest).filter(|step| *step > 0)?;
+        last = last.checked_add(step).filter(|id| *id < 1 << 53)?;
+        let packed = take(rest)?;
+        rows.push(Row {
+            id: last,
+            at: low.checked_add(unzigzag(packed >> 2)).filter(sane)?,
+            given: packed & 1 != 0,
+            read: packed & 2 != 0,
+        });
+    }
+    Some(rows)
 }
 
 /// What arithmetic with any period of this file can't overflow.
@@ -317,8 +421,20 @@ mod tests {
             0..300,
         );
         let scan = proptest::option::of((0i64..4_000_000_000, 1u32..99, 1u32..4, any::<bool>()));
-        (any::<u32>(), 0i64..4_000_000_000, rows, scan, any::<bool>()).prop_map(
-            |(feed, low, rows, scan, ascends)| Cursor {
+        let group = (
+            any::<bool>(),
+            proptest::collection::btree_map(1u64..1 << 40, 0i64..4_000_000_000, 0..50),
+        );
+        let groups = proptest::collection::btree_map(any::<u32>(), group, 0..4);
+        (
+            any::<u32>(),
+            0i64..4_000_000_000,
+            rows,
+            scan,
+            any::<bool>(),
+            groups,
+        )
+            .prop_map(|(feed, low, rows, scan, ascends, groups)| Cursor {
                 feed,
                 low,
                 deep: low,
@@ -330,8 +446,25 @@ mod tests {
                     page,
                     pass,
                     several,
+                    list: feed,
                     ..Scan::default()
                 }),
+                groups: groups
+                    .into_iter()
+                    .map(|(print, (fresh, rows))| Group {
+                        print,
+                        fresh,
+                        rows: rows
+                            .into_iter()
+                            .map(|(id, at)| Row {
+                                id,
+                                at,
+                                given: true,
+                                read: fresh,
+                            })
+                            .collect(),
+                    })
+                    .collect(),
                 part: ascends.then_some(Part {
                     id: 7,
                     at: low,
@@ -347,8 +480,7 @@ mod tests {
                         read,
                     })
                     .collect(),
-            },
-        )
+            })
     }
 
     proptest! {
@@ -403,6 +535,47 @@ mod tests {
         assert!(cursor.rows.len() <= MOST_ROWS && cursor.rows.len() > 6000);
         assert_eq!(cursor.rows.last().unwrap().id, 10_000 * 900_001);
         assert!(cursor.row(900_001).is_none());
+    }
+
+    #[test]
+    fn a_full_cursor_of_what_is_the_case_raises_its_floor_over_what_it_drops() {
+        let rows = (0..9_000u64).map(|n| Row {
+            id: (n + 1) * 900_001,
+            at: 1_770_000_000 + n.cast_signed() * 700,
+            given: true,
+            read: false,
+        });
+        let mut cursor = Cursor {
+            low: 1_770_000_000,
+            groups: vec![Group {
+                rows: rows.collect(),
+                ..Group::default()
+            }],
+            ..Cursor::default()
+        };
+        let text = cursor.write();
+        assert!(text.len() < MOST_BYTES);
+        assert_eq!(Cursor::read(&text, 0).unwrap(), cursor);
+        let oldest = cursor.groups[0]
+            .rows
+            .iter()
+            .map(|row| row.at)
+            .min()
+            .unwrap();
+        assert!(cursor.floor >= 1_770_000_000 && cursor.floor < oldest);
+    }
+
+    #[test]
+    fn a_question_that_stands_twice_in_a_cursor_is_stale() {
+        let group = Group {
+            print: 7,
+            ..Group::default()
+        };
+        let mut cursor = Cursor {
+            groups: vec![group.clone(), group],
+            ..Cursor::default()
+        };
+        assert!(Cursor::read(&cursor.write(), 0).is_err());
     }
 
     #[test]

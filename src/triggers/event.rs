@@ -1,17 +1,18 @@
 //! Events: their ids, and what they carry, spelled as operations spell it.
 
 use super::listening::Listening;
-use super::rule::Fact;
+use super::rule::{Change, Fact, Subject};
 use crate::actions::read::Speller;
 use crate::api::Client;
 use crate::bindings::capsule::crm::event_types::Happening;
 use crate::bindings::capsule::crm::types::{
-    DeletedRecord, Entry, NestedUser, Opportunity, Party, Project, Task,
+    AnyRecord, DeletedRecord, Entry, NestedUser, Opportunity, Party, Project, Task,
 };
 use crate::bindings::exports::integration::connector::triggers::Event;
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::json::tagged;
 use crate::contract::{Json, Reading, Trigger, check};
+use crate::model::spell_task;
 use serde_json::Value;
 
 /// One thing that happened, for one listener.
@@ -103,6 +104,17 @@ impl Carrier {
             }
             speller.spell(&mut record);
         }
+        if listening.subject == Subject::Task {
+            spell_task(&mut record);
+        }
+        if listening.change == Change::Matched {
+            let case = match listening.subject {
+                Subject::Opportunity => "opportunity",
+                Subject::Project => "project",
+                _ => "party",
+            };
+            record = tagged(case, record);
+        }
         shaped(listening, record)
     }
 }
@@ -124,6 +136,7 @@ pub(super) fn shaped(listening: &Listening, mut record: Value) -> Option<Value> 
         "entry" => pure::<Entry>(record),
         "user" => pure::<NestedUser>(record),
         "deleted" => pure::<DeletedRecord>(record),
+        "matched" => pure::<AnyRecord>(record),
         // Made here: it holds nothing else.
         _ => record,
     })

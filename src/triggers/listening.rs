@@ -1,12 +1,16 @@
 //! Who waits for what: listeners, judged and understood.
 
-use super::rule::{Change, Subject, meaning};
+use super::rule::{Change, Subject, case, meaning};
+use crate::actions::settings::any_embeds;
 use crate::api::{invalid, unsupported, violation};
-use crate::bindings::capsule::crm::types::{OpportunityEmbed, PartyEmbed, ProjectEmbed};
+use crate::bindings::capsule::crm::types::{
+    AnyEmbed, Entity as EntityName, OpportunityEmbed, PartyEmbed, ProjectEmbed,
+};
 use crate::bindings::exports::integration::connector::triggers::{DeliveryMode, Listener};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::contract::{Json, Reading, TRIGGERS, Trigger, brief, check, nearest, trigger};
 use crate::model::Embeds;
+use crate::model::time::Seconds;
 use serde_json::{Map, Value};
 
 /// Most listeners of one call: each event is rendered for each of them.
@@ -51,8 +55,19 @@ impl Listening {
         if !faults.is_empty() {
             return Err(Error::Permanent(PermanentError::InvalidInput(faults)));
         }
+        let subject = if change == Change::Matched {
+            found_by(&options)
+        } else {
+            subject
+        };
         let enrich = options.get("enrich").cloned().unwrap_or_default();
         let embeds = match subject {
+            _ if change == Change::Matched => subject.kind().map_or_else(Embeds::default, |kind| {
+                any_embeds(
+                    kind.entity(),
+                    Option::<AnyEmbed>::from_json(enrich).as_ref(),
+                )
+            }),
             Subject::Party(_) => Embeds::from(&Option::<PartyEmbed>::from_json(enrich)),
             Subject::Opportunity => Embeds::from(&Option::<OpportunityEmbed>::from_json(enrich)),
             Subject::Project => Embeds::from(&Option::<ProjectEmbed>::from_json(enrich)),
@@ -95,7 +110,7 @@ impl Listening {
         self.options.get(key).filter(|value| !value.is_null())
     }
 
-    /// A condition of its filter.
+    /// A condition of its filter. A saved filter is no such.
     pub(super) fn condition(&self, key: &str) -> Option<&Value> {
         self.option("filter")?
             .get(key)
@@ -105,6 +120,22 @@ impl Listening {
     /// A whole number among its options.
     pub(super) fn whole(&self, key: &str, default: i64) -> i64 {
         self.option(key).and_then(Value::as_i64).unwrap_or(default)
+    }
+
+    /// How many days before or after.
+    pub(super) fn days(&self) -> i64 {
+        let default = if self.change == Change::Stale { 30 } else { 7 };
+        self.whole("days", default)
+    }
+
+    /// From when on something is the case, by the listener's own measure.
+    pub(super) fn case(&self, record: &Value) -> Option<Seconds> {
+        case(
+            self.change,
+            record,
+            self.days(),
+            self.whole("utcOffsetMinutes", 0),
+        )
     }
 
     /// Whether a delivery is looked at again before an event is given. Deletions are, unless the listener says no.
@@ -156,6 +187,16 @@ impl Listening {
             && event.starts_with("opportunity/")
             && !event.ends_with("/deleted");
         derived.then_some(false)
+    }
+}
+
+/// What a saved filter finds.
+fn found_by(options: &Value) -> Subject {
+    let entity = options.get("entity").cloned().unwrap_or_default();
+    match EntityName::from_json(entity) {
+        EntityName::Parties => Subject::Party(None),
+        EntityName::Opportunities => Subject::Opportunity,
+        EntityName::Projects => Subject::Project,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `listening.rs` understands who waits, `rule.rs` says what a record tells of what happened to it, `filter.rs` whether it is wanted,
 //! `event.rs` what an event carries. `delivery.rs` takes apart what Capsule sent, `poll.rs` reads feeds from the position in `cursor.rs`,
-//! `reconcile.rs` keeps the hooks, `sample.rs` gives examples. Called by `component.rs` and, for the typed face, by
+//! `standing.rs` those of what is the case at a time, `reconcile.rs` keeps the hooks, `sample.rs` gives examples. Called by `component.rs` and, for the typed face, by
 //! `actions/events.rs`; calls `api/`, and `actions/read.rs` to spell records.
 
 mod cursor;
@@ -15,6 +15,7 @@ mod poll;
 mod reconcile;
 mod rule;
 mod sample;
+mod standing;
 #[cfg(test)]
 mod tests;
 

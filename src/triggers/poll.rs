@@ -5,13 +5,14 @@ use super::cursor::{Cursor, MOST_ROWS, Part, Row, Scan};
 use super::event::{Carrier, Found, gone, id_of};
 use super::filter::{Places, Verdict, judge};
 use super::listening::Listening;
-use super::rule::{Change, Subject, Way, deletion, fact, is_about, time};
-use crate::api::{Answer, Call, Client, headers, invalid, unsupported};
+use super::rule::{Change, Fact, Subject, Way, deletion, fact, is_about, time};
+use super::standing::Standing;
+use crate::api::{Answer, Call, Client, invalid, unsupported};
 use crate::bindings::exports::integration::connector::triggers::Position;
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::fingerprint;
 use crate::model::Embeds;
-use crate::model::time::{Seconds, http_date, instant, written};
+use crate::model::time::{Seconds, instant, written};
 use serde_json::{Value, json};
 
 /// How far each scan reads back: visibility lag, equal seconds, skew.
@@ -20,16 +21,16 @@ const OVERLAP: Seconds = 300;
 /// an index that lags, and is seen only when it comes to rest.
 const HORIZON: Seconds = 900;
 /// Records younger than this wait: another change of the same second may follow.
-const SETTLE: Seconds = 2;
+pub(super) const SETTLE: Seconds = 2;
 /// Most passes over offset pages before a scan is given up and begun anew.
 const MOST_PASSES: u32 = 3;
 /// Most pages of one call.
-const MOST_PAGES: u32 = 20;
+pub(super) const MOST_PAGES: u32 = 20;
 /// Most pages of tasks where `since` is not heeded.
 const MOST_TASK_PAGES: u32 = 20;
 /// How often the entries are read down to the look-back.
 const DEEP: Seconds = 3600;
-const PER_PAGE: &str = "100";
+pub(super) const PER_PAGE: &str = "100";
 /// When to poll again, at the earliest.
 const PAUSE_MS: u64 = 60_000;
 /// The same while records wait.
@@ -53,6 +54,7 @@ enum Feed {
     Changes(Subject),
     Deleted(Subject),
     Entries,
+    Standing(Standing),
 }
 
 fn feed_of(name: &str) -> Option<Feed> {
@@ -65,6 +67,9 @@ fn feed_of(name: &str) -> Option<Feed> {
         "deleted-opportunities" => Feed::Deleted(Subject::Opportunity),
         "deleted-kases" => Feed::Deleted(Subject::Project),
         "entries" => Feed::Entries,
+        "due-tasks" => Feed::Standing(Standing::OpenTasks),
+        "open-opportunities" => Feed::Standing(Standing::OpenOpportunities),
+        "saved-filters" => Feed::Standing(Standing::SavedFilters),
         _ => return None,
     })
 }
@@ -107,7 +112,7 @@ fn one_feed(listeners: &[Listening]) -> Result<(&'static str, Feed), Error> {
 ///
 /// # Errors
 /// `invalid-input` for listeners of several feeds, a limit out of range or a start that is no time; `unsupported` for a trigger that can't be
-/// polled and for too many tasks; `stale-cursor`; and what sending gives.
+/// polled and for too many records; `stale-cursor`; and what sending gives.
 pub(super) async fn poll(
     client: &Client,
     listeners: &[Listening],
@@ -162,7 +167,9 @@ pub(super) async fn poll(
             })?;
             reading.cursor.low = since;
             reading.cursor.deep = since;
-            reading.cursor.floor = since;
+            if !matches!(feed, Feed::Standing(_)) {
+                reading.cursor.floor = since;
+            }
         }
         Position::Now => {
             // What is there already is remembered, so that only what comes later is given.
@@ -184,6 +191,7 @@ pub(super) async fn poll(
         Feed::Changes(subject) => reading.changes(subject).await?,
         Feed::Deleted(subject) => reading.deleted(subject).await?,
         Feed::Entries => reading.entries().await?,
+        Feed::Standing(standing) => reading.standing(standing).await?,
     }
     Ok(reading.finish())
 }
@@ -198,16 +206,16 @@ fn listeners_print(listeners: &[Listening]) -> u32 {
     fingerprint(text.as_bytes()) as u32
 }
 
-struct Reading<'a> {
-    client: &'a Client,
-    listeners: &'a [Listening],
+pub(super) struct Reading<'a> {
+    pub(super) client: &'a Client,
+    pub(super) listeners: &'a [Listening],
     feed: Feed,
     embeds: Embeds,
     places: Places,
     carriers: Vec<Carrier>,
     limit: usize,
-    print: u32,
-    cursor: Cursor,
+    pub(super) print: u32,
+    pub(super) cursor: Cursor,
     /// Nothing is given: what is read is remembered alone.
     silent: bool,
     /// Capsule's clock at the last answer.
@@ -215,22 +223,19 @@ struct Reading<'a> {
     /// A record was too young.
     waits: bool,
     newest: Option<Seconds>,
-    out: Outcome,
+    pub(super) out: Outcome,
 }
 
 impl Reading<'_> {
-    async fn send(&mut self, call: &Call) -> Result<Answer, Error> {
+    pub(super) async fn send(&mut self, call: &Call) -> Result<Answer, Error> {
         self.out.requests += 1;
         let answer = self.client.send(call).await?;
-        let date = answer.headers.get(&headers::DATE);
-        if let Some(at) = date.and_then(|date| http_date(date.to_str().ok()?)) {
-            self.clock = Some(at);
-        }
+        self.clock = answer.clock().or(self.clock);
         Ok(answer)
     }
 
     /// When the scan began: Capsule's clock, or where it tells none the newest change that was seen.
-    fn began(&mut self, rows: &[Value]) -> Seconds {
+    pub(super) fn began(&mut self, rows: &[Value]) -> Seconds {
         let newest = rows.iter().filter_map(|row| time(row, "updatedAt")).max();
         match (self.clock, newest) {
             (Some(clock), _) => clock,
@@ -273,54 +278,13 @@ impl Reading<'_> {
             return true;
         }
         if !self.silent {
-            let skip = match self.cursor.part {
-                Some(part) if (part.id, part.at, part.print) == (id, at, self.print) => part.count,
-                _ => 0,
-            };
-            let mut count = 0;
-            for (listening, carrier) in self.listeners.iter().zip(&self.carriers) {
-                let Some(fact) = self.told(listening, record, known, way) else {
-                    continue;
-                };
-                if judge(listening, record, &self.places) != Verdict::Wanted {
-                    continue;
-                }
-                let data = if listening.change == Change::Deleted {
-                    Some(gone(id, &fact, fact.at.is_none()))
-                } else {
-                    carrier.data(listening, record.clone())
-                };
-                let Some(data) = data else {
-                    self.out.notes.push(format!(
-                        "{} {id} is of another shape and was left out.",
-                        listening.trigger.data
-                    ));
-                    continue;
-                };
-                count += 1;
-                if count <= skip {
-                    continue;
-                }
-                if self.out.events.len() == self.limit {
-                    self.cursor.part = Some(Part {
-                        id,
-                        at,
-                        count: count - 1,
-                        print: self.print,
-                    });
-                    return false;
-                }
-                self.out.events.push(Found {
-                    listener: listening.id.clone(),
-                    trigger: listening.trigger,
-                    record: id,
-                    fact,
-                    data,
-                });
+            let told = self.listeners.iter().enumerate();
+            let told =
+                told.filter_map(|(place, one)| Some((place, self.told(one, record, known, way)?)));
+            let told: Vec<(usize, Fact)> = told.collect();
+            if !self.offer(record, (id, at), self.print, told) {
+                return false;
             }
-        }
-        if self.cursor.part.is_some_and(|part| part.id == id) {
-            self.cursor.part = None;
         }
         self.cursor.put(Row {
             id,
@@ -331,13 +295,74 @@ impl Reading<'_> {
         true
     }
 
+    /// Gives what a version of a record tells the listeners that want it; `print` is theirs. False: the limit is reached before the last.
+    pub(super) fn offer(
+        &mut self,
+        record: &Value,
+        (id, at): (u64, Seconds),
+        print: u32,
+        told: Vec<(usize, Fact)>,
+    ) -> bool {
+        let skip = match self.cursor.part {
+            Some(part) if (part.id, part.at, part.print) == (id, at, print) => part.count,
+            _ => 0,
+        };
+        let mut count = 0;
+        for (place, fact) in told {
+            let (Some(listening), Some(carrier)) =
+                (self.listeners.get(place), self.carriers.get(place))
+            else {
+                continue;
+            };
+            if judge(listening, record, &self.places) != Verdict::Wanted {
+                continue;
+            }
+            let data = if listening.change == Change::Deleted {
+                Some(gone(id, &fact, fact.at.is_none()))
+            } else {
+                carrier.data(listening, record.clone())
+            };
+            let Some(data) = data else {
+                self.out.notes.push(format!(
+                    "{} {id} is of another shape and was left out.",
+                    listening.trigger.data
+                ));
+                continue;
+            };
+            count += 1;
+            if count <= skip {
+                continue;
+            }
+            if self.out.events.len() == self.limit {
+                self.cursor.part = Some(Part {
+                    id,
+                    at,
+                    count: count - 1,
+                    print,
+                });
+                return false;
+            }
+            self.out.events.push(Found {
+                listener: listening.id.clone(),
+                trigger: listening.trigger,
+                record: id,
+                fact,
+                data,
+            });
+        }
+        if self.cursor.part.is_some_and(|part| part.id == id) {
+            self.cursor.part = None;
+        }
+        true
+    }
+
     fn told(
         &self,
         listening: &Listening,
         record: &Value,
         known: Option<Row>,
         way: Way,
-    ) -> Option<super::rule::Fact> {
+    ) -> Option<Fact> {
         if let Feed::Deleted(_) = self.feed {
             return Some(deletion(record, true));
         }

@@ -2,7 +2,7 @@
 
 use crate::contract::Trigger;
 use crate::model::Kind;
-use crate::model::time::{Seconds, date, instant, written};
+use crate::model::time::{Seconds, date, instant, time_of_day, written};
 use serde_json::Value;
 
 /// What an event is about.
@@ -55,6 +55,16 @@ pub(super) enum Change {
     Completed,
     Deleted,
     Sent,
+    /// A task's due time comes.
+    Due,
+    /// It passes.
+    Overdue,
+    /// An opportunity rests.
+    Stale,
+    /// Its expected close is near.
+    Near,
+    /// A saved filter finds it.
+    Matched,
 }
 
 /// What a trigger waits for, by its id: a test holds that every trigger of the contract is understood.
@@ -69,7 +79,8 @@ pub(super) fn meaning(trigger: &Trigger) -> Option<(Subject, Change)> {
         "task" => Subject::Task,
         "entry" => Subject::Entry,
         "user" => Subject::User,
-        "capsule" => Subject::Raw,
+        // A record of which kind is an option.
+        "capsule" | "record" => Subject::Raw,
         _ => return None,
     };
     let change = match change {
@@ -82,6 +93,11 @@ pub(super) fn meaning(trigger: &Trigger) -> Option<(Subject, Change)> {
         "completed" => Change::Completed,
         "deleted" => Change::Deleted,
         "event" => Change::Sent,
+        "due" => Change::Due,
+        "overdue" => Change::Overdue,
+        "stale" => Change::Stale,
+        "close-date-near" => Change::Near,
+        "matches-saved-filter" => Change::Matched,
         _ => return None,
     };
     Some((subject, change))
@@ -109,7 +125,7 @@ pub(super) struct Fact {
 }
 
 impl Fact {
-    fn at(instant: Seconds) -> Self {
+    pub(super) fn at(instant: Seconds) -> Self {
         let text = written(instant);
         Self {
             version: text.clone(),
@@ -214,6 +230,34 @@ fn closed_project(record: &Value, way: Way) -> Option<Fact> {
         version: closed_on.to_owned(),
         at: None,
     })
+}
+
+/// Since when, or from when on, something is the case; nothing if it never will be as the record stands. `days` and the minutes that local
+/// time is ahead are the listener's: Capsule tells the name of an owner's time zone, and no offset (API reference 2.4, 3.14).
+pub(super) fn case(change: Change, record: &Value, days: i64, ahead: i64) -> Option<Seconds> {
+    const DAY: Seconds = 86_400;
+    let local = |key: &str| Some(date(text(record, key)?)? - ahead * 60);
+    let at = match change {
+        Change::Due | Change::Overdue => {
+            let open =
+                text(record, "status").is_none_or(|status| status.eq_ignore_ascii_case("open"));
+            let day = local("dueOn").filter(|_| open)?;
+            // Without a time of its own it is due all day long.
+            let whole_day = if change == Change::Due { 0 } else { DAY };
+            day + text(record, "dueTime")
+                .and_then(time_of_day)
+                .unwrap_or(whole_day)
+        }
+        // One that is closed rests for good.
+        _ if text(record, "closedOn").is_some() => return None,
+        Change::Stale => {
+            time(record, "lastStageChangedAt").or_else(|| time(record, "createdAt"))? + days * DAY
+        }
+        Change::Near => local("expectedCloseOn")? - days * DAY,
+        _ => return None,
+    };
+    // Of the first and the last days of all there is nothing to write.
+    (instant(&written(at)) == Some(at)).then_some(at)
 }
 
 /// A deletion, or that the connected user may no longer see the record. Neither way tells a version that the other sees.

@@ -5,9 +5,10 @@ use super::event::{Carrier, Found, gone, id_of, shaped};
 use super::filter::{Places, Verdict, judge};
 use super::listening::Listening;
 use super::rule::{Change, Fact, Subject, Way, deletion, fact, is_about, time};
-use crate::api::{Call, Client, headers, invalid};
+use super::standing::{found_by, open_opportunities};
+use crate::api::{Call, Client, invalid};
 use crate::bindings::integration::connector::types::Error;
-use crate::model::time::{http_date, written};
+use crate::model::time::{Seconds, written};
 use serde_json::{Value, json};
 
 /// How far back deletions are looked for.
@@ -28,7 +29,8 @@ pub(super) async fn sample(
     let places = Places::read(client, std::slice::from_ref(listening)).await?;
     let carrier = Carrier::new(client, listening).await?;
     let mut found = Vec::new();
-    for row in rows(client, listening).await? {
+    let (rows, now) = rows(client, listening).await?;
+    for row in rows {
         if found.len() == limit as usize {
             break;
         }
@@ -51,12 +53,18 @@ pub(super) async fn sample(
             {
                 None
             }
-            _ => fact(
-                listening.subject,
-                listening.change,
-                &row,
-                Way::Hook { named: true },
-            )
+            _ => match listening.change {
+                Change::Due | Change::Overdue | Change::Stale | Change::Near => listening
+                    .case(&row)
+                    .filter(|at| now.is_none_or(|now| *at <= now))
+                    .map(Fact::at),
+                // A poll's version is the time of the poll before.
+                Change::Matched => Some(Fact {
+                    version: now.map(written).unwrap_or_default(),
+                    at: None,
+                }),
+                change => fact(listening.subject, change, &row, Way::Hook { named: true }),
+            }
             .map(|fact| (fact, carrier.data(listening, row))),
         };
         if let Some((fact, Some(data))) = told {
@@ -72,15 +80,25 @@ pub(super) async fn sample(
     Ok(found)
 }
 
-/// The newest records that may be examples, in one request or two.
-async fn rows(client: &Client, listening: &Listening) -> Result<Vec<Value>, Error> {
+/// The newest records that may be examples, in one request or two, and Capsule's clock.
+async fn rows(
+    client: &Client,
+    listening: &Listening,
+) -> Result<(Vec<Value>, Option<Seconds>), Error> {
     let (path, _) = listening.subject.keys();
     let page = |call: Call| call.with("page", "1").with("perPage", "100");
     let embeds = listening.tokens();
     let mut newest = "updatedAt";
     let call = match (listening.subject, listening.change) {
         // What Capsule sends can't be asked for.
-        (Subject::Raw, _) => return Ok(Vec::new()),
+        (Subject::Raw, _) => return Ok((Vec::new(), None)),
+        (_, Change::Matched) => {
+            let pointer = "/listener/options/filter";
+            let (_, call) = found_by(client, listening, pointer).await?;
+            page(call.embed(&embeds.tokens))
+        }
+        (_, Change::Due | Change::Overdue) => page(Call::get(&["tasks"]).with("status", "open")),
+        (_, Change::Stale | Change::Near) => page(open_opportunities().embed(&embeds.tokens)),
         (Subject::User, _) => Call::get(&["users"]),
         (Subject::Entry, _) => {
             newest = "createdAt";
@@ -90,8 +108,7 @@ async fn rows(client: &Client, listening: &Listening) -> Result<Vec<Value>, Erro
         (_, Change::Deleted) => {
             newest = "deletedAt";
             let answer = client.send(&Call::get(&["users", "current"])).await?;
-            let date = answer.headers.get(&headers::DATE);
-            let now = date.and_then(|date| http_date(date.to_str().ok()?));
+            let now = answer.clock();
             Call::get(&[path, "deleted"])
                 .with("since", written(now.unwrap_or_default() - NINETY_DAYS))
         }
@@ -121,5 +138,5 @@ async fn rows(client: &Client, listening: &Listening) -> Result<Vec<Value>, Erro
     let mut answer = client.send(&call).await?;
     let mut rows = answer.rows(&call, path)?;
     rows.sort_by_key(|row| std::cmp::Reverse(time(row, newest)));
-    Ok(rows)
+    Ok((rows, answer.clock()))
 }

@@ -499,6 +499,7 @@ fn everybody() -> Vec<Listener> {
             let options = match trigger.data {
                 "deleted" => json!({"verify": false}),
                 "raw" => json!({"events": trigger.hooks}),
+                "matched" => json!({"entity": "parties", "filter": 5}),
                 _ => json!({}),
             };
             listener(trigger.id, options)

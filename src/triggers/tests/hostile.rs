@@ -63,11 +63,23 @@ fn a_row() -> impl Strategy<Value = Value> {
     let kind = prop_oneof![Just("person"), Just("organisation"), Just("note"), Just("")];
     let number = prop_oneof![Just(json!(0)), Just(json!(100)), Just(json!("100"))];
     let times = proptest::collection::vec(a_time(), 6);
-    (id, kind, number, times).prop_map(|(id, kind, probability, times)| {
+    let day = prop_oneof![
+        Just(json!("2026-02-03")),
+        Just(json!("0001-01-01")),
+        Just(json!("9999-12-31")),
+        Just(json!(7))
+    ];
+    let time = prop_oneof![
+        Just(json!("09:12")),
+        Just(json!("24:00")),
+        Just(Value::Null)
+    ];
+    (id, kind, number, times, day, time).prop_map(|(id, kind, probability, times, due, time)| {
         let [created, updated, moved, closed, completed, deleted] = times.try_into().unwrap();
+        let status = if probability == 0 { "OPEN" } else { "COMPLETED" };
         json!({"id": id, "type": kind, "firstName": "Inês", "name": "Roof", "probability": probability, "createdAt": created,
             "updatedAt": updated, "lastStageChangedAt": moved, "closedOn": closed, "completedAt": completed, "deletedAt": deleted,
-            "entryAt": created, "status": "COMPLETED", "milestone": null, "stage": 7, "tags": {}, "owner": []})
+            "entryAt": created, "dueOn": due, "dueTime": time, "expectedCloseOn": due, "status": status, "milestone": null, "stage": 7, "tags": {}, "owner": []})
     })
 }
 
@@ -98,6 +110,12 @@ const FEEDS: &[(&str, &[&str])] = &[
     ("tasks", &["task.completed", "task.created"]),
     ("parties", &["party.deleted"]),
     ("entries", &["entry.created"]),
+    ("tasks", &["task.due", "task.overdue"]),
+    (
+        "opportunities",
+        &["opportunity.stale", "opportunity.close-date-near"],
+    ),
+    ("parties", &["record.matches-saved-filter"]),
 ];
 
 fn a_feed() -> impl Strategy<Value = (&'static [&'static str], Vec<Answered>)> {
@@ -118,7 +136,11 @@ proptest! {
             Any { answers, sent: Rc::clone(&sent) },
             Settings { access_token: Some("t".into()), ..Settings::default() },
         );
-        let listeners = on(triggers);
+        let options = |id: &str| match id {
+            "record.matches-saved-filter" => json!({"entity": "parties", "filter": 5}),
+            _ => json!({}),
+        };
+        let listeners: Vec<Listener> = triggers.iter().map(|id| listener(id, options(id))).collect();
         let mut start = Position::Since("2026-02-03T09:10:00Z".into());
         for _ in 0..4 {
             let before = sent.get();

@@ -6,6 +6,7 @@ mod feeds;
 mod hooks;
 mod hostile;
 mod samples;
+mod standing;
 
 use super::*;
 use crate::api::script::{Script, block_on};

@@ -70,6 +70,59 @@ fn an_example_of_a_deletion_is_one_of_the_last_ninety_days() {
 }
 
 #[test]
+fn an_example_of_a_due_task_is_due_by_capsules_clock() {
+    let task = |id: u64, day: &str| json!({"id": id, "description": "Call", "dueOn": day, "status": "OPEN", "updatedAt": EARLY});
+    let script = Script::new()
+        .on(
+            "GET",
+            "/api/v2/tasks?status=open&page=1&perPage=100",
+            200,
+            json!({"tasks": [task(1, "2026-02-02"), task(2, "2026-02-04")]}),
+        )
+        .with("date", NOW);
+    let events = run(script, &listener("task.due", json!({})), 5).unwrap();
+    assert_eq!(ids(&events), ["task.due:1:2026-02-02T00:00:00Z"]);
+}
+
+#[test]
+fn an_example_of_a_resting_opportunity_is_an_open_one() {
+    let rows = json!({"opportunities": [opportunity(1, "2026-01-01T08:00:00Z", LATE, 20, None), opportunity(2, LATE, LATE, 20, None)]});
+    let script = Script::new()
+        .on(
+            "POST",
+            "/api/v2/opportunities/filters/results?page=1&perPage=100",
+            200,
+            rows,
+        )
+        .with("date", NOW);
+    let events = run(script, &listener("opportunity.stale", json!({})), 5).unwrap();
+    assert_eq!(ids(&events), ["opportunity.stale:1:2026-01-31T08:00:00Z"]);
+}
+
+#[test]
+fn an_example_of_a_match_is_what_the_saved_filter_finds() {
+    let script = Script::new()
+        .on(
+            "GET",
+            "/api/v2/parties/filters/5/results?page=1&perPage=100",
+            200,
+            json!({"parties": [person(7, EARLY, LATE)]}),
+        )
+        .with("date", NOW);
+    let matches = listener(
+        "record.matches-saved-filter",
+        json!({"entity": "parties", "filter": 5}),
+    );
+    let events = run(script, &matches, 5).unwrap();
+    assert_eq!(
+        ids(&events),
+        ["record.matches-saved-filter:7:2026-02-03T09:15:00Z"]
+    );
+    let data: Value = serde_json::from_str(&events[0].data).unwrap();
+    assert_eq!(data["party"]["firstName"], "Ines");
+}
+
+#[test]
 fn of_what_capsule_sends_alone_there_are_no_examples() {
     let raw = listener("capsule.event", json!({"events": ["party/created"]}));
     assert!(run(Script::new(), &raw, 3).unwrap().is_empty());
