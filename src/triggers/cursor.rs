@@ -25,6 +25,8 @@ pub(super) struct Cursor {
     pub(super) low: Seconds,
     /// Of entries: when the last deep pass began.
     pub(super) deep: Seconds,
+    /// Where the low mark stood at the last two scans that were at least the overlap apart, the older one first.
+    pub(super) marks: [Seconds; 2],
     /// What was stamped before it is not wanted.
     pub(super) floor: Seconds,
     /// The feed was seen to ascend by `updatedAt`.
@@ -117,6 +119,19 @@ pub(super) fn remember(rows: &mut Vec<Row>, row: Row) -> bool {
 }
 
 impl Cursor {
+    /// Begins at a point in time.
+    pub(super) fn begin(&mut self, at: Seconds) {
+        self.low = at;
+        self.deep = at;
+        self.marks = [at, at];
+    }
+
+    /// What happened before it was given when it was read. Not the low mark: a record that changes again before an index that lags shows it is
+    /// hidden from the next scans too, and is seen only when it comes to rest.
+    pub(super) fn horizon(&self) -> Seconds {
+        self.marks[0] - super::poll::OVERLAP
+    }
+
     pub(super) fn row(&self, id: u64) -> Option<Row> {
         row_of(&self.rows, id)
     }
@@ -192,7 +207,7 @@ impl Cursor {
     fn text(&self) -> String {
         let mut out = Vec::new();
         put(&mut out, u64::from(self.feed));
-        for at in [self.low, self.deep, self.floor] {
+        for at in [self.low, self.deep, self.marks[0], self.marks[1], self.floor] {
             signed(&mut out, at);
         }
         let flags = u64::from(self.ascends)
@@ -272,6 +287,7 @@ impl Cursor {
             feed: small(rest)?,
             low: time(rest)?,
             deep: time(rest)?,
+            marks: [time(rest)?, time(rest)?],
             floor: time(rest)?,
             ..Self::default()
         };
@@ -438,6 +454,7 @@ mod tests {
                 feed,
                 low,
                 deep: low,
+                marks: [low, low],
                 floor: 0,
                 ascends,
                 scan: scan.map(|(since, page, pass, several)| Scan {

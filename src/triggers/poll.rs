@@ -16,10 +16,7 @@ use crate::model::time::{Seconds, instant, written};
 use serde_json::{Value, json};
 
 /// How far each scan reads back: visibility lag, equal seconds, skew.
-const OVERLAP: Seconds = 300;
-/// What happened before this much of the low mark was given when it was read. Longer than the overlap: a record that keeps changing stays out of
-/// an index that lags, and is seen only when it comes to rest.
-const HORIZON: Seconds = 900;
+pub(super) const OVERLAP: Seconds = 300;
 /// Records younger than this wait: another change of the same second may follow.
 pub(super) const SETTLE: Seconds = 2;
 /// Most passes over offset pages before a scan is given up and begun anew.
@@ -165,8 +162,7 @@ pub(super) async fn poll(
                     "a time like `2026-02-03T09:15:00Z` is expected",
                 )
             })?;
-            reading.cursor.low = since;
-            reading.cursor.deep = since;
+            reading.cursor.begin(since);
             if !matches!(feed, Feed::Standing(_)) {
                 reading.cursor.floor = since;
             }
@@ -180,8 +176,7 @@ pub(super) async fn poll(
                     "Capsule's answer tells no time (no Date header): poll since a point in time.",
                 )
             })?;
-            reading.cursor.low = now;
-            reading.cursor.deep = now;
+            reading.cursor.begin(now);
             reading.silent = true;
         }
     }
@@ -479,7 +474,7 @@ impl Reading<'_> {
             }
             let way = Way::Page {
                 low: self.cursor.low,
-                since: self.cursor.low - HORIZON,
+                since: self.cursor.horizon(),
             };
             if !self.give(row, at, way) {
                 return false;
@@ -612,7 +607,10 @@ impl Reading<'_> {
         self.cursor.low = self.cursor.low.max(t0 - SETTLE);
         self.cursor.scan = None;
         self.cursor.part = None;
-        self.forget(self.cursor.low - HORIZON - 1);
+        if self.cursor.low - self.cursor.marks[1] >= OVERLAP {
+            self.cursor.marks = [self.cursor.marks[1], self.cursor.low];
+        }
+        self.forget(self.cursor.horizon() - 1);
     }
 
     fn forget(&mut self, before: Seconds) {
