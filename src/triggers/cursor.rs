@@ -207,7 +207,13 @@ impl Cursor {
     fn text(&self) -> String {
         let mut out = Vec::new();
         put(&mut out, u64::from(self.feed));
-        for at in [self.low, self.deep, self.marks[0], self.marks[1], self.floor] {
+        for at in [
+            self.low,
+            self.deep,
+            self.marks[0],
+            self.marks[1],
+            self.floor,
+        ] {
             signed(&mut out, at);
         }
         let flags = u64::from(self.ascends)

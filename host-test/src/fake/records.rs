@@ -343,11 +343,34 @@ pub(super) fn is_since(state: &State, at: Timestamp, since: Timestamp, now: Time
     late_enough && visible_at <= now
 }
 
+/// The same for a record: by the last of its stamps that the index has seen.
+pub(super) fn is_listed_since(
+    state: &State,
+    (kind, id): (&'static str, u64),
+    updated_at: Timestamp,
+    since: Timestamp,
+    now: Timestamp,
+) -> bool {
+    let stamps = state.stamps.get(&(kind, id));
+    let seen = stamps.and_then(|stamps| {
+        let mut latest = stamps.iter().rev().copied();
+        latest.find(|at| {
+            at.saturating_add(state.behaviour.visibility_lag)
+                .is_ok_and(|seen_at| seen_at <= now)
+        })
+    });
+    is_since(state, seen.unwrap_or(updated_at), since, now)
+}
+
 fn show_all<R: Record>(state: &mut State, call: &Call) -> Answer {
     let since = call.since(R::ENTITY.singular())?;
     let mut records = in_order::<R>(state);
     if let Some(since) = since {
-        records.retain(|record| is_since(state, record.core().updated_at, since, call.now));
+        records.retain(|record| {
+            let core = record.core();
+            let which = (R::ENTITY.singular(), core.id);
+            is_listed_since(state, which, core.updated_at, since, call.now)
+        });
     }
     page(state, call, records)
 }

@@ -77,7 +77,7 @@ pub struct Behaviour {
     pub order: ListOrder,
     /// What happens to refresh tokens.
     pub refresh: RefreshRule,
-    /// How long a change stays out of `since` lists and deleted feeds.
+    /// How long the index behind `since` lists and deleted feeds lags: until then a list goes by the stamp that a record had before.
     pub visibility_lag: SignedDuration,
     /// How far the `Date` header is ahead of the stamps.
     pub date_skew: SignedDuration,
@@ -114,6 +114,8 @@ pub(super) struct Deletion {
 
 /// The account.
 pub(super) struct State {
+    /// Stamps of records that changed, for an index that lags; kept only where it does.
+    pub(super) stamps: BTreeMap<(&'static str, u64), Vec<Timestamp>>,
     pub(super) behaviour: Behaviour,
     /// Name in front of `.capsulecrm.com`.
     pub(super) subdomain: &'static str,
@@ -156,6 +158,7 @@ impl State {
     /// An account without users and records.
     pub(super) fn empty(behaviour: Behaviour) -> State {
         State {
+            stamps: BTreeMap::new(),
             behaviour,
             subdomain: "northwind",
             company: "Northwind Ltd",
@@ -199,6 +202,11 @@ impl State {
     /// Writes a change down for those who watch the account, and for its hooks. Comes after the change is stored.
     pub(super) fn note(&mut self, event: &'static str, id: u64, at: Timestamp) {
         self.changes.push(Change { event, id, at });
+        if !self.behaviour.visibility_lag.is_zero()
+            && let Some((kind, _)) = event.split_once('/')
+        {
+            self.stamps.entry((kind, id)).or_default().push(at);
+        }
         hooks::enqueue(self, event, id);
     }
 

@@ -13,7 +13,7 @@ use super::entries;
 use super::input::Input;
 use super::paging::list;
 use super::parent::{Parent, merge_parents};
-use super::records::is_since;
+use super::records::is_listed_since;
 use super::reply::{Refusal, Reply, Violations};
 use super::state::{ListOrder, State, instant};
 
@@ -295,7 +295,11 @@ fn show_all(state: &mut State, call: &Call) -> Answer {
                 .as_ref()
                 .is_none_or(|related| kind.is_some_and(|kind| related.contains(&kind)))
         })
-        .filter(|task| since.is_none_or(|since| is_since(state, task.updated_at, since, call.now)))
+        .filter(|task| {
+            since.is_none_or(|since| {
+                is_listed_since(state, ("task", task.id), task.updated_at, since, call.now)
+            })
+        })
         .collect();
     match state.behaviour.order {
         ListOrder::IdUp => {}

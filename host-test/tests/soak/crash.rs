@@ -49,6 +49,11 @@ fn listeners() -> Vec<Listener> {
     vec![
         on("person.created", DeliveryMode::Auto),
         on("task.created", DeliveryMode::Poll),
+        // Told by hook alone: no poll makes up for it.
+        Listener {
+            options: json!({"events": ["user/updated"]}).to_string(),
+            ..on("capsule.event", DeliveryMode::Hook)
+        },
     ]
 }
 
@@ -116,7 +121,38 @@ mod client {
 
     pub(super) struct Client(pub(super) Fake);
 
+    /// Posts to a listener on this machine.
+    pub(super) async fn deliver(address: &str, body: String) -> u16 {
+        let uri: axum::http::Uri = address.parse().unwrap();
+        let authority = uri.authority().unwrap().as_str().to_owned();
+        let stream = tokio::net::TcpStream::connect(&authority).await.unwrap();
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::post(uri.path())
+            .header("host", authority)
+            .header("content-type", "application/json")
+            .body(Body::from(body))
+            .unwrap();
+        sender
+            .send_request(request)
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    }
+
     impl Client {
+        pub(super) async fn get(&self, path: &str, token: &str) -> Value {
+            let request = Request::get(format!("https://api.capsulecrm.com/api/v2{path}"))
+                .header("authorization", format!("Bearer {token}"))
+                .body(Body::empty())
+                .unwrap();
+            let response = self.0.router().oneshot(request).await.unwrap();
+            let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        }
+
         pub(super) async fn post(&self, path: &str, token: &str, body: &Value) -> Value {
             let request = Request::post(format!("https://api.capsulecrm.com/api/v2{path}"))
                 .header("authorization", format!("Bearer {token}"))
@@ -267,4 +303,32 @@ async fn a_listener_that_is_aborted_at_any_point_gives_every_event_once() {
         .buffer_unordered(3)
         .collect::<Vec<_>>()
         .await;
+}
+
+/// Capsule sends a delivery once it was acknowledged never again: it has to be on the disk by then.
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let account = Account::new().await;
+    let mut listening = account.listen(None);
+    account.until("settled", Account::is_settled).await;
+    let hooks = account.client.get("/resthooks", &account.token).await;
+    let hooks = hooks["restHooks"].as_array().unwrap();
+    let hook = hooks
+        .iter()
+        .find(|hook| hook["event"] == "user/updated")
+        .unwrap();
+    let address = hook["targetUrl"].as_str().unwrap();
+    for n in 0..20_u64 {
+        let body = json!({"event": "user/updated", "payload": [{"id": n + 1}]}).to_string();
+        let status = client::deliver(address, body).await;
+        assert_eq!(status, 202);
+    }
+    listening.kill().await.unwrap();
+    let mut again = account.listen(None);
+    account
+        .until("all of them", |account| account.given().len() >= 20)
+        .await;
+    account.stop();
+    assert!(again.wait().await.unwrap().success());
+    assert_eq!(account.given().len(), 20);
 }

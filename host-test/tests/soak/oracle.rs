@@ -107,3 +107,28 @@ fn deletion((kind, id): &(Kind, u64)) -> Option<EventId> {
     };
     Some(format!("{name}.deleted:{id}:"))
 }
+
+/// Last changes that were given, but not as the record is: two changes of one second are one version, and the last of them counts.
+pub(crate) fn stale(last: &[State], given: &[(String, EventId, Value)]) -> BTreeSet<EventId> {
+    let mut stale = BTreeSet::new();
+    for state in last {
+        let record = &state.record;
+        let (trigger, key) = match state.kind {
+            Kind::Party => ("party", "about"),
+            Kind::Opportunity => ("opportunity", "description"),
+            Kind::Project => ("project", "description"),
+            Kind::Task => ("task", "detail"),
+        };
+        let updated = record["updatedAt"].as_str().unwrap_or_default();
+        let id = format!("{trigger}.updated:{}:{updated}", record["id"]);
+        let carried = given.iter().filter(|(_, one, _)| *one == id);
+        let text = |value: &Value| value[key].as_str().unwrap_or_default().to_owned();
+        if carried
+            .into_iter()
+            .any(|(_, _, data)| text(data) != text(record))
+        {
+            stale.insert(id);
+        }
+    }
+    stale
+}

@@ -18,6 +18,8 @@ const BEGIN: i64 = 1_772_000_000;
 pub(crate) struct World {
     pub(crate) fake: Fake,
     pub(crate) rng: Rng,
+    /// Before one of so many requests something happens.
+    pub(crate) restless: u8,
     /// Nothing happens by itself any more.
     pub(crate) quiet: bool,
     token: String,
@@ -66,6 +68,12 @@ fn path(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
+/// What a record is stamped with now.
+pub(crate) fn whole_second(clock: &Clock) -> String {
+    let whole = jiff::Timestamp::from_second(clock.now().as_second()).unwrap();
+    whole.to_string()
+}
+
 impl World {
     pub(crate) async fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -82,6 +90,7 @@ impl World {
         let mut world = Self {
             fake,
             rng,
+            restless: 2,
             quiet: false,
             token,
             history: Vec::new(),
@@ -106,8 +115,7 @@ impl World {
     }
 
     pub(crate) fn now(&self) -> String {
-        let whole = jiff::Timestamp::from_second(self.fake.clock().now().as_second()).unwrap();
-        whole.to_string()
+        whole_second(self.fake.clock())
     }
 
     pub(crate) fn later(&self, seconds: u64) {
@@ -327,6 +335,14 @@ impl World {
         }
         assert!(status < 300, "{method} {path}: {status} {answer}");
         self.look().await;
+    }
+
+    /// A person or an organisation goes, with all that is theirs.
+    pub(crate) async fn remove(&mut self) {
+        if let Some(id) = self.some(Kind::Party, |_| true) {
+            self.send("DELETE", &format!("/parties/{id}"), None).await;
+            self.look().await;
+        }
     }
 
     /// Somebody imports a list: more than a page of records, within a few seconds.

@@ -486,6 +486,29 @@ async fn a_lagging_account_shows_a_change_late() {
 }
 
 #[tokio::test]
+async fn a_record_that_changes_again_stays_in_a_lagging_list_by_its_former_stamp() {
+    let behaviour = Behaviour {
+        visibility_lag: SignedDuration::from_secs(30),
+        ..Behaviour::default()
+    };
+    let bench = Bench::behaving(0, behaviour);
+    let id = bench.party(person("A")).await;
+    bench.advance(40);
+    let change = json!({"party": {"about": "changed"}});
+    bench.put(&format!("/parties/{id}"), change).await;
+    let listed = async |since: &str| {
+        let answer = bench
+            .get(&format!("/parties?since=2026-11-24T{since}Z"))
+            .await;
+        ids(&answer.body["parties"])
+    };
+    assert_eq!(listed("12:00:00").await, [id]);
+    assert_eq!(listed("12:00:10").await, [0u64; 0]);
+    bench.advance(30);
+    assert_eq!(listed("12:00:10").await, [id]);
+}
+
+#[tokio::test]
 async fn lists_come_in_the_accounts_order() {
     let orders = [
         (ListOrder::IdUp, [0, 1, 2]),
