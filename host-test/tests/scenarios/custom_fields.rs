@@ -176,20 +176,3 @@ async fn a_definition_is_found_by_name_changed_listed_and_gone() {
     let read = scene.done("parties.get", read).await;
     assert_eq!(read["fields"].get(&key), None, "its values go with it");
 }
-
-#[tokio::test]
-async fn definitions_are_changed_by_administrators_alone() {
-    let scene = Scene::new();
-    let member = scene.fake.issue_token("jnovak", "read write").access;
-    let member = Scene::with(scene.fake.clone(), &member);
-    let new = json!({"entity": "projects", "name": "Region", "type": "text"});
-    let (case, _) = member.refused("custom-fields.create-definition", new).await;
-    assert_eq!(case, "permanent.forbidden");
-    let listed = member
-        .items(
-            "custom-fields.list-definitions",
-            json!({"entity": "projects"}),
-        )
-        .await;
-    assert_eq!(listed.len(), 2, "reading needs no administrator");
-}
