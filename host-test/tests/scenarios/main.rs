@@ -5,7 +5,9 @@
 mod administration;
 mod api;
 mod custom_fields;
+mod every;
 mod files;
+mod filters;
 mod hooks;
 mod opportunities;
 mod parties;
@@ -33,18 +35,17 @@ struct Scene {
     tenant: Tenant,
 }
 
+/// Where a component is: as the variable says, else where `cargo xtask build` puts it.
+fn place_of(name: &str, variable: &str) -> PathBuf {
+    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
+    std::env::var_os(variable).map_or_else(|| built().join(name), PathBuf::from)
+}
+
 /// The component, compiled once for all tests.
 fn connector() -> Connector {
     static LOADED: OnceLock<Connector> = OnceLock::new();
     let load = || {
-        let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
-            || {
-                PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-                    .join("../target")
-                    .join("capsule_crm.wasm")
-            },
-            PathBuf::from,
-        );
+        let path = place_of("capsule_crm.wasm", "CAPSULE_COMPONENT");
         let bytes = std::fs::read(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
         let host = Host::new(HostOptions {
