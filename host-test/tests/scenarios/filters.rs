@@ -36,9 +36,7 @@ impl Scene {
 
     async fn filter_fields(&self, entity: &str) -> Vec<Value> {
         let id = format!("{entity}.filter");
-        let fields = self
-            .offered(&id, "/conditions/-/field", &json!({}))
-            .await;
+        let fields = self.offered(&id, "/conditions/-/field", &json!({})).await;
         assert!(fields.len() > 10, "{entity}: {fields:?}");
         fields
     }
@@ -108,11 +106,16 @@ async fn empty_and_not_empty_are_all_records_once() {
         let numbers = |ids: Vec<Value>| -> BTreeSet<u64> {
             ids.iter().map(|id| id.as_u64().unwrap()).collect()
         };
-        let all = numbers(scene.ids(&id, json!({"conditions": [], "limit": 500})).await);
+        let all = numbers(
+            scene
+                .ids(&id, json!({"conditions": [], "limit": 500}))
+                .await,
+        );
         for field in scene.filter_fields(entity).await {
             let mut halves = Vec::new();
             for operator in ["is", "is not"] {
-                let input = json!({"conditions": [{"field": field, "operator": operator}], "limit": 500});
+                let input =
+                    json!({"conditions": [{"field": field, "operator": operator}], "limit": 500});
                 halves.push(numbers(scene.ids(&id, input).await));
             }
             assert!(halves[0].is_disjoint(&halves[1]), "{entity} {field}");
@@ -123,19 +126,31 @@ async fn empty_and_not_empty_are_all_records_once() {
 }
 
 #[tokio::test]
-async fn every_field_puts_records_in_an_order_and_in_its_reverse() {
+async fn every_field_puts_all_records_in_an_order() {
     let scene = Scene::new();
-    let mut wrong = Vec::new();
     for entity in ENTITIES {
         let id = format!("{entity}.filter");
+        let ordered = |order: Value| {
+            let input = json!({"conditions": [], "orderBy": order, "limit": 500});
+            scene.done(&id, input)
+        };
+        let ids = |page: &Value| -> Vec<u64> {
+            let items = page["items"].as_array().unwrap().iter();
+            items.map(|item| item["id"].as_u64().unwrap()).collect()
+        };
+        let mut all = ids(&ordered(json!([])).await);
+        all.sort_unstable();
         for field in scene.filter_fields(entity).await {
             for direction in ["ascending", "descending"] {
-                let order = json!({"conditions": [], "orderBy": [{"field": field, "direction": direction}], "limit": 500});
-                if let Err(error) = scene.call(&id, order).await {
-                    wrong.push(format!("{entity} {field}: {}", error.to_json()));
+                let page = ordered(json!([{"field": field, "direction": direction}])).await;
+                let mut found = ids(&page);
+                let descends = direction == "descending";
+                if field == "id" {
+                    assert!(found.is_sorted_by(|one, next| (one < next) != descends));
                 }
+                found.sort_unstable();
+                assert_eq!(found, all, "{entity} {field} {direction}");
             }
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
 }
