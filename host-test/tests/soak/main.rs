@@ -414,10 +414,17 @@ async fn soak(connector: &Connector, seed: u64, mode: Mode, edits: u32) -> Verdi
         let world = run.world.lock().await;
         for (_, id) in &verdict.missed {
             let record = id.split(':').nth(1).unwrap_or_default();
-            let states = world.history.iter().filter(|state| state.record["id"].to_string() == record);
+            let states = world
+                .history
+                .iter()
+                .filter(|state| state.record["id"].to_string() == record);
             for state in states {
                 let at = |key: &str| state.record[key].as_str().unwrap_or_default().to_owned();
-                println!("{id}: created {} updated {}", at("createdAt"), at("updatedAt"));
+                println!(
+                    "{id}: created {} updated {}",
+                    at("createdAt"),
+                    at("updatedAt")
+                );
             }
         }
     }
