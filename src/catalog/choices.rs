@@ -611,7 +611,7 @@ mod tests {
             assert!(message.contains(told), "{pointer}: {message}");
         }
         let message = unsupported_message(
-            ask(Script::new(), request("parties.get", "/id"))
+            ask(Script::new(), request("tasks.get", "/id"))
                 .0
                 .unwrap_err(),
         );
@@ -1047,6 +1047,35 @@ mod tests {
                 ..request("tasks.create", &pointer)
             };
             assert_eq!(offered(script, stored), pairs(&[(json!(11), told.0)]));
+        }
+    }
+
+    #[test]
+    fn the_record_that_an_operation_is_about_is_chosen_among_its_own_kind() {
+        for (id, pointer, path) in [
+            ("parties.get", "/id", "parties"),
+            ("parties.get-many", "/ids/-", "parties"),
+            ("people.update", "/id", "parties"),
+            ("organisations.update", "/id", "parties"),
+            ("opportunities.get-many", "/ids/-", "opportunities"),
+            ("projects.get-many", "/ids/-", "kases"),
+            ("parties.list-opportunities", "/id", "parties"),
+            ("parties.list-projects", "/id", "parties"),
+            ("opportunities.list-projects", "/id", "opportunities"),
+            ("parties.list-entries", "/id", "parties"),
+            ("opportunities.list-entries", "/id", "opportunities"),
+            ("projects.list-entries", "/id", "kases"),
+            ("opportunities.list-parties", "/id", "opportunities"),
+            ("projects.list-parties", "/id", "kases"),
+        ] {
+            let target = format!("/api/v2/{path}/filters/results?page=1&perPage=50");
+            let rows = json!([{"id": 11, "name": "Lagoa"}]);
+            let script = Script::new().on("POST", &target, 200, json!({ path: rows }));
+            assert_eq!(
+                offered(script, request(id, pointer)),
+                pairs(&[(json!(11), "Lagoa")]),
+                "{id}"
+            );
         }
     }
 

@@ -199,6 +199,10 @@ pub(super) static KINDS: &[Kind] = &[
         serve: |client, ask| Box::pin(filter_values(client, ask, ask.entity())),
     },
     Kind {
+        name: "record",
+        serve: |client, ask| Box::pin(records(client, ask, ask.entity(), false)),
+    },
+    Kind {
         name: "record-tag",
         serve: |client, ask| Box::pin(tags(client, ask.entity())),
     },

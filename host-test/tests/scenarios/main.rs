@@ -4,17 +4,28 @@
 
 mod administration;
 mod api;
+mod custom_fields;
+mod every;
+mod files;
+mod filters;
 mod hooks;
+mod opportunities;
+mod parties;
+mod projects;
 mod settings;
+mod tags;
+mod tasks;
+mod timeline;
+mod tracks;
 mod triggers;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use capsule_host::egress::{InProcess, Origin, Secret};
 use capsule_host::fake::{Fake, FakeOptions};
 use capsule_host::runtime::{CallError, Connector, Host, HostOptions, Tenant};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A component that is connected to an account.
 struct Scene {
@@ -22,7 +33,29 @@ struct Scene {
     fake: Fake,
     connector: Connector,
     tenant: Tenant,
-    _host: Host,
+}
+
+/// Where a component is: as the variable says, else where `cargo xtask build` puts it.
+fn place_of(name: &str, variable: &str) -> PathBuf {
+    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
+    std::env::var_os(variable).map_or_else(|| built().join(name), PathBuf::from)
+}
+
+/// The component, compiled once for all tests.
+fn connector() -> Connector {
+    static LOADED: OnceLock<Connector> = OnceLock::new();
+    let load = || {
+        let path = place_of("capsule_crm.wasm", "CAPSULE_COMPONENT");
+        let bytes = std::fs::read(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
+        let host = Host::new(HostOptions {
+            slots: 64,
+            ..HostOptions::default()
+        })
+        .unwrap();
+        host.load(&bytes).unwrap()
+    };
+    LOADED.get_or_init(load).clone()
 }
 
 impl Scene {
@@ -40,22 +73,6 @@ impl Scene {
 
     /// The same account, seen through another token.
     fn with(fake: Fake, token: &str) -> Self {
-        let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
-            || {
-                PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-                    .join("../target")
-                    .join("capsule_crm.wasm")
-            },
-            PathBuf::from,
-        );
-        let bytes = std::fs::read(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
-        let host = Host::new(HostOptions {
-            slots: 4,
-            ..HostOptions::default()
-        })
-        .unwrap();
-        let connector = host.load(&bytes).unwrap();
         let tenant = Tenant::builder("northwind")
             .access_token(Secret::from(token))
             .grant(Origin::parse("https://api.capsulecrm.com").unwrap())
@@ -64,9 +81,8 @@ impl Scene {
             .unwrap();
         Self {
             fake,
-            connector,
+            connector: connector(),
             tenant,
-            _host: host,
         }
     }
 
@@ -82,7 +98,7 @@ impl Scene {
 
     /// Runs one that has to succeed.
     #[track_caller]
-    fn done(&self, id: &str, input: Value) -> impl Future<Output = Value> {
+    fn done<'a>(&'a self, id: &str, input: Value) -> impl Future<Output = Value> + use<'a> {
         let place = std::panic::Location::caller();
         let id = id.to_owned();
         async move {
@@ -99,4 +115,103 @@ impl Scene {
             other => panic!("{id}: {other}"),
         }
     }
+
+    /// Runs one that has to fail. The case of its error (`permanent.notFound`) and what stands in it.
+    #[track_caller]
+    fn refused<'a>(
+        &'a self,
+        id: &str,
+        input: Value,
+    ) -> impl Future<Output = (String, Value)> + use<'a> {
+        let place = std::panic::Location::caller();
+        let id = id.to_owned();
+        async move {
+            match self.call(&id, input).await {
+                Ok(value) => panic!("{place}: {id} gave {value}"),
+                Err(error) => case_of(error.to_json()),
+            }
+        }
+    }
+
+    /// Where the input of one that has to fail does not fit.
+    #[track_caller]
+    fn pointers<'a>(
+        &'a self,
+        id: &str,
+        input: Value,
+    ) -> impl Future<Output = Vec<String>> + use<'a> {
+        let refused = self.refused(id, input);
+        async move {
+            let (case, told) = refused.await;
+            assert_eq!(case, "permanent.invalidInput", "{told}");
+            let all = told.as_array().unwrap().iter();
+            all.map(|one| one["pointer"].as_str().unwrap().to_owned())
+                .collect()
+        }
+    }
+
+    /// The ids of the items of a page.
+    async fn ids(&self, id: &str, input: Value) -> Vec<Value> {
+        let items = self.items(id, input).await;
+        items.iter().map(|item| item["id"].clone()).collect()
+    }
+
+    /// The ids of all pages, each of at most `limit` items.
+    async fn walked(&self, id: &str, mut input: Value, limit: usize) -> Vec<Value> {
+        let mut ids = Vec::new();
+        input["limit"] = limit.into();
+        loop {
+            let page = self.done(id, input.clone()).await;
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= limit, "{id}: {} items", items.len());
+            ids.extend(items.iter().map(|item| item["id"].clone()));
+            let Some(next) = page.get("next") else {
+                return ids;
+            };
+            input["cursor"] = next.clone();
+        }
+    }
+
+    /// The id of the first record of an entity.
+    async fn some(&self, entity: &str) -> Value {
+        let page = self
+            .items(&format!("{entity}.list-all"), json!({"limit": 1}))
+            .await;
+        page[0]["id"].clone()
+    }
+
+    /// The id under which a custom field's value stands in a record.
+    async fn field(&self, entity: &str, name: &str) -> String {
+        let asked = json!({"entity": entity, "definition": name});
+        self.done("custom-fields.get-definition", asked).await["id"].to_string()
+    }
+}
+
+/// The cases of an error, the outer one first, and what stands in the innermost.
+fn case_of(mut error: Value) -> (String, Value) {
+    let mut cases = Vec::new();
+    for _ in 0..2 {
+        match error {
+            Value::Object(object) => {
+                let (case, inner) = object.into_iter().next().unwrap();
+                cases.push(case);
+                error = inner;
+            }
+            Value::String(case) => {
+                cases.push(case);
+                error = Value::Null;
+                break;
+            }
+            other => panic!("no error: {other}"),
+        }
+    }
+    (cases.join("."), error)
+}
+
+/// The names of a record's tags, in alphabetical order.
+fn tags_of(record: &Value) -> Vec<&str> {
+    let tags = record["tags"].as_array().unwrap();
+    let mut names: Vec<_> = tags.iter().filter_map(|tag| tag["name"].as_str()).collect();
+    names.sort_unstable();
+    names
 }
