@@ -330,6 +330,16 @@ const PAGE_2: &str = "/api/v2/parties?since=2026-02-03T08%3A55%3A00Z&page=2&perP
 const TOTAL: &str = "/api/v2/parties?since=2026-02-03T08%3A55%3A00Z&embed=meta&page=1&perPage=1";
 const GONE: &str = "/api/v2/parties/deleted?since=2026-02-03T09%3A10%3A00Z";
 
+/// A pass over two pages.
+fn pass(script: Script, second: Value) -> Script {
+    page(
+        page(script, FIRST, by_id(400, 100), true),
+        PAGE_2,
+        second,
+        false,
+    )
+}
+
 fn two_pages(script: Script, second: Value, total: u64, gone: Value) -> Script {
     let script = page(
         page(script, FIRST, by_id(400, 100), true),
@@ -347,8 +357,9 @@ fn two_pages(script: Script, second: Value, total: u64, gone: Value) -> Script {
 }
 
 #[test]
-fn offset_pages_close_when_as_many_were_read_as_there_are() {
-    let script = two_pages(Script::new(), by_id(300, 50), 150, json!({"parties": []}));
+fn offset_pages_close_when_they_were_read_twice_and_are_as_many_as_there_are() {
+    let script = pass(Script::new(), by_id(300, 50));
+    let script = two_pages(script, by_id(300, 50), 150, json!({"parties": []}));
     let batch = run(script, &on(&["person.created"]), since(START), 1000).unwrap();
     assert_eq!(
         (
@@ -357,19 +368,15 @@ fn offset_pages_close_when_as_many_were_read_as_there_are() {
             batch.complete,
             batch.more
         ),
-        (150, 4, true, false)
+        (150, 6, true, false)
     );
 }
 
 #[test]
-fn what_was_deleted_meanwhile_does_not_count_as_read() {
-    // 149 read of which one is gone, and 149 there: one was skipped. The second pass finds it.
-    let script = two_pages(
-        Script::new(),
-        by_id(299, 49),
-        149,
-        json!({"parties": [{"id": 400, "deletedAt": "2026-02-03T09:15:00Z"}]}),
-    );
+fn a_record_that_a_deletion_hid_from_a_pass_is_found_by_the_next() {
+    // The count of the first pass comes right: one that went, and one that was skipped. The feed of deletions may not show it yet.
+    let script = pass(Script::new(), by_id(299, 49));
+    let script = pass(script, by_id(300, 50));
     let script = two_pages(
         script,
         by_id(300, 50),
@@ -381,8 +388,19 @@ fn what_was_deleted_meanwhile_does_not_count_as_read() {
 }
 
 #[test]
+fn what_was_deleted_meanwhile_does_not_count_as_read() {
+    let gone = || json!({"parties": [{"id": 400, "deletedAt": "2026-02-03T09:15:00Z"}]});
+    // 150 read of which one is gone, and 150 there: one was skipped twice.
+    let script = pass(Script::new(), by_id(300, 50));
+    let script = two_pages(script, by_id(300, 50), 150, gone());
+    let script = two_pages(script, by_id(300, 50), 150, gone());
+    let batch = run(script, &on(&["person.created"]), since(START), 1000).unwrap();
+    assert_eq!((batch.complete, batch.more), (false, true));
+}
+
+#[test]
 fn after_three_passes_the_low_mark_stays_and_there_is_more() {
-    let script = (0..3).fold(Script::new(), |script, _| {
+    let script = (0..2).fold(pass(Script::new(), by_id(300, 50)), |script, _| {
         two_pages(script, by_id(300, 50), 999, json!({"parties": []}))
     });
     let batch = run(script, &on(&["person.created"]), since(START), 1000).unwrap();
@@ -400,22 +418,9 @@ fn after_three_passes_the_low_mark_stays_and_there_is_more() {
 
 #[test]
 fn without_a_total_two_passes_are_made_and_it_is_said() {
-    let pass = |script| {
-        let script = page(
-            page(script, FIRST, by_id(400, 100), true),
-            PAGE_2,
-            by_id(300, 50),
-            false,
-        );
-        page(script, TOTAL, json!({"parties": []}), false)
-    };
-    let batch = run(
-        pass(pass(Script::new())),
-        &on(&["person.created"]),
-        since(START),
-        1000,
-    )
-    .unwrap();
+    let script = pass(pass(Script::new(), by_id(300, 50)), by_id(300, 50));
+    let script = page(script, TOTAL, json!({"parties": []}), false);
+    let batch = run(script, &on(&["person.created"]), since(START), 1000).unwrap();
     assert_eq!(
         (
             batch.events.len(),
@@ -439,12 +444,14 @@ fn ids_and_times_that_ascend_together_prove_no_order() {
     let first = json!({"parties": (100..200).map(row).collect::<Vec<_>>()});
     // Changed before the last one of the first page: a jump to that time would skip it.
     let second = json!({"parties": [person(300, "2026-02-03T09:01:00Z", "2026-02-03T09:01:30Z")]});
-    let script = page(
-        page(Script::new(), FIRST, first, true),
-        PAGE_2,
-        second,
-        false,
-    );
+    let script = (0..2).fold(Script::new(), |script, _| {
+        page(
+            page(script, FIRST, first.clone(), true),
+            PAGE_2,
+            second.clone(),
+            false,
+        )
+    });
     let script = page(
         script,
         TOTAL,
