@@ -4,6 +4,7 @@
 //! - `guest` builds both components with it;
 //! - `size` measures them;
 //! - `metadata` writes name, version, licence and so on into a component;
+//! - `soak` runs the soak of the listener at length, and its mutants;
 //! - `step` runs other programs and says what runs and how long it took.
 //!
 //! Nothing here depends on the guest or the host: xtask has to compile before anything else does.
@@ -11,6 +12,7 @@
 mod guest;
 mod metadata;
 mod size;
+mod soak;
 mod step;
 mod toolchain;
 
@@ -35,6 +37,9 @@ cargo xtask COMMAND [ARGUMENTS]
   size    Builds, then prints the size of both components and what each interface costs.
   bench   The same, then the benches of the host. Arguments go to `cargo bench -p host-test`:
           `cargo xtask bench -- action` runs those whose name has `action` in it.
+  soak    Builds, then runs the soak of the listener at full length: hours. --edits N and --seeds N make it shorter.
+  mutants Changes the sources in a copy, one fault at a time, and fails if the soak does not notice: about 20 minutes.
+          Arguments choose among them by name: `cargo xtask mutants overlap`.
   docs    Writes docs/operations.md from the WIT. The tests hold it to what the WIT says.
   help    Prints this.
 
@@ -99,6 +104,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         "bench" => bench(&root()?, rest),
+        "soak" => soak::run(&root()?, rest).map(|()| ExitCode::SUCCESS),
+        "mutants" => soak::mutants(&root()?, rest).map(|()| ExitCode::SUCCESS),
         "docs" => docs(&root()?),
         "help" | "-h" | "--help" => {
             println!("{HELP}");
@@ -106,7 +113,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         }
         other => {
             bail!(
-                "there is no `{other}`: the commands are build, demo, test, size, bench, docs, help"
+                "there is no `{other}`: the commands are build, demo, test, size, bench, soak, mutants, docs, help"
             )
         }
     }

@@ -1,0 +1,203 @@
+//! The soak of the listener at full length, and its mutants: changes of the sources by which events would be lost, doubled or made up. A soak
+//! that does not notice them would prove nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::guest;
+use crate::step;
+
+/// Edits of each run, and seeds.
+const EDITS: &str = "50000";
+const SEEDS: &str = "20";
+/// The same for a mutant: most are noticed by the first seeds.
+const MUTANT_EDITS: &str = "600";
+const MUTANT_SEEDS: &str = "12";
+
+/// A change that must be noticed.
+struct Mutant {
+    name: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    /// The test that has to fail.
+    test: &'static str,
+}
+
+const SOAK: &str = "nothing_is_missed_doubled_or_made_up_by_hook_and_by_poll";
+
+const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "overlap 0",
+        file: "src/triggers/poll.rs",
+        from: "pub(super) const OVERLAP: Seconds = 300;",
+        to: "pub(super) const OVERLAP: Seconds = 0;",
+        test: SOAK,
+    },
+    Mutant {
+        name: "settle 0",
+        file: "src/triggers/poll.rs",
+        from: "const SETTLE: Seconds = 2;",
+        to: "const SETTLE: Seconds = 0;",
+        test: SOAK,
+    },
+    Mutant {
+        name: "the low mark goes to the newest change",
+        file: "src/triggers/poll.rs",
+        from: "    self.cursor.scan = Some(scan);\n                self.out.more = true;\n                return Ok(());",
+        to: "    self.cursor.low = self.cursor.low.max(self.newest.unwrap_or(0) - SETTLE);\n                self.cursor.scan = None;\n                self.out.more = true;\n                return Ok(());",
+        test: SOAK,
+    },
+    Mutant {
+        name: "close check off",
+        file: "src/triggers/poll.rs",
+        from: "        if scan.pass < 2 || (scan.news && scan.pass < MOST_PASSES) {",
+        to: "        if scan.pass > 0 {\n            return Ok(true);\n        }\n        if scan.pass < 2 || (scan.news && scan.pass < MOST_PASSES) {",
+        test: SOAK,
+    },
+    Mutant {
+        name: "dedupe off",
+        file: "host-test/src/listen/journal.rs",
+        from: "if new == 0 || !is_news(t, event, now)? {",
+        to: "if new > 1 || !is_news(t, event, now)? {",
+        test: SOAK,
+    },
+    Mutant {
+        name: "listener key dropped",
+        file: "host-test/src/listen/journal.rs",
+        from: "digest(&[&event.listener, &event.id])",
+        to: "digest(&[&event.id])",
+        test: SOAK,
+    },
+    Mutant {
+        name: "cursor taken after the hooks are made",
+        file: "host-test/src/listen/feeds.rs",
+        from: "        self.begin_feeds().await?;\n        if self.inner.options.public_url.is_some() {\n            self.at(\"feeds have positions\");\n            let missed = self.keep_hooks().await?;",
+        to: "        if self.inner.options.public_url.is_none() {\n            self.begin_feeds().await?;\n        } else {\n            self.at(\"feeds have positions\");\n            let missed = self.keep_hooks().await?;\n            self.begin_feeds().await?;",
+        test: SOAK,
+    },
+    Mutant {
+        name: "acknowledgement before the commit",
+        file: "host-test/src/listen/door.rs",
+        from: "        let stored = tokio::time::timeout(COMMIT, journal.take_in(arrival, self.now())).await;",
+        to: "        let (later, now) = (self.clone(), self.now());\n        tokio::spawn(async move {\n            tokio::time::sleep(Duration::from_millis(500)).await;\n            later.inner.journal.take_in(arrival, now).await\n        });\n        let stored = Ok::<_, ()>(Ok::<_, ()>(()));",
+        test: "crash::what_was_acknowledged_survives_a_kill",
+    },
+];
+
+/// Runs the soak: `--edits N`, `--seeds N`.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let (mut edits, mut seeds) = (EDITS.to_owned(), SEEDS.to_owned());
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let value = rest.next().filter(|value| value.parse::<u32>().is_ok());
+        let value = value.with_context(|| format!("{argument} needs a number"))?;
+        match argument.as_str() {
+            "--edits" => edits.clone_from(value),
+            "--seeds" => seeds.clone_from(value),
+            other => bail!("`cargo xtask soak` takes --edits N and --seeds N, got `{other}`"),
+        }
+    }
+    let components = guest::build(root)?;
+    let mut soak = soak(root, &root.join("target"), SOAK, &edits, &seeds);
+    components.name_in(&mut soak);
+    step::run("the soak", &mut soak)
+}
+
+fn soak(root: &Path, target: &Path, test: &str, edits: &str, seeds: &str) -> Command {
+    let mut cargo = crate::cargo(root);
+    cargo
+        .args([
+            "test",
+            "--workspace",
+            "--test",
+            "soak",
+            "--",
+            "--nocapture",
+            "--exact",
+            test,
+        ])
+        .env("SOAK_EDITS", edits)
+        .env("SOAK_SEEDS", seeds)
+        .env("CARGO_TARGET_DIR", target);
+    cargo
+}
+
+/// Tries every mutant, or those whose name has a text in it: fails if one is not noticed.
+pub(crate) fn mutants(root: &Path, arguments: &[String]) -> Result<()> {
+    let copy = root.join("target/mutants/source");
+    let target = root.join("target/mutants/target");
+    let wanted = |mutant: &&Mutant| {
+        arguments.is_empty()
+            || arguments
+                .iter()
+                .any(|text| mutant.name.contains(text.as_str()))
+    };
+    let mut survivors = Vec::new();
+    for mutant in MUTANTS.iter().filter(wanted) {
+        lay_out(root, &copy)?;
+        let path = copy.join(mutant.file);
+        let source = std::fs::read_to_string(&path)?;
+        if source.matches(mutant.from).count() != 1 {
+            bail!(
+                "the mutant `{}` does not fit {} any more: bring it up to date",
+                mutant.name,
+                mutant.file
+            );
+        }
+        std::fs::write(&path, source.replacen(mutant.from, mutant.to, 1))?;
+        let components = guest::build(&copy)?;
+        // A mutant that does not compile would pass for one that was noticed.
+        let mut build = crate::cargo(&copy);
+        build
+            .args(["test", "--workspace", "--test", "soak", "--no-run"])
+            .env("CARGO_TARGET_DIR", &target);
+        step::run(
+            &format!("compiling the mutant `{}`", mutant.name),
+            &mut build,
+        )?;
+        let mut soak = soak(&copy, &target, mutant.test, MUTANT_EDITS, MUTANT_SEEDS);
+        components.name_in(&mut soak);
+        if step::run(&format!("the mutant `{}`", mutant.name), &mut soak).is_ok() {
+            println!("NOT NOTICED: {}", mutant.name);
+            survivors.push(mutant.name);
+        } else {
+            println!("noticed: {}", mutant.name);
+        }
+    }
+    if survivors.is_empty() {
+        return Ok(());
+    }
+    bail!("not noticed: {}", survivors.join(", "))
+}
+
+/// Copies the sources, those that git knows and those that it would. What is the same stays untouched, so that little is compiled.
+fn lay_out(root: &Path, copy: &Path) -> Result<()> {
+    let mut list = Command::new("git");
+    list.current_dir(root).args([
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]);
+    let files = step::output(&mut list)?;
+    for file in files.split('\0').filter(|file| !file.is_empty()) {
+        let (from, to) = (root.join(file), copy.join(file));
+        let Ok(bytes) = std::fs::read(&from) else {
+            continue;
+        };
+        if std::fs::read(&to).is_ok_and(|there| there == bytes) {
+            continue;
+        }
+        let folder: PathBuf = to
+            .parent()
+            .context("a file lies in a folder")?
+            .to_path_buf();
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(&to, bytes)?;
+    }
+    Ok(())
+}
