@@ -15,6 +15,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use capsule_host::egress::{InProcess, Origin, PLACEHOLDER_PREFIX, Secret, StoredCredentials};
 use capsule_host::fake::{Fault, FaultRule};
 use capsule_host::runtime::auth::AuthorizeRequest;
+use capsule_host::runtime::triggers::{
+    Delivery, DeliveryMode, Listener, Position, ReconcileRequest,
+};
 use capsule_host::runtime::{
     CallError, Connector, DEFAULT_API_BASE, HostOptions, MemoryWatch, Report, Tenant,
 };
@@ -42,6 +45,8 @@ const WRONG: usize = 2;
 const TOKEN_LIFE: Duration = Duration::from_secs(604_800);
 /// What the rate limit makes us wait. Longer than the 2 s that the egress would wait in place.
 const LIMITED: Duration = Duration::from_secs(3);
+/// Events of one poll.
+const LIMIT: u32 = 100;
 /// Calls that are timed.
 const TIMED: usize = 200;
 /// Room for the guest's memory where it is watched.
@@ -75,6 +80,7 @@ pub(crate) async fn run(args: &DemoArgs, component: &ComponentArgs) -> Result<Ex
     story.list().await?;
     story.outlive_the_token().await?;
     story.meet_the_rate_limit().await?;
+    story.hear_of_a_change().await?;
     story.look_for_secrets().await?;
     story.time_calls().await?;
     story.end(began.elapsed());
@@ -523,8 +529,84 @@ impl Story {
         Ok(())
     }
 
+    async fn hear_of_a_change(&mut self) -> Result<()> {
+        self.ledger
+            .chapter("10. One change, heard of by hook and by poll");
+        let call = || self.connector.call(&self.tenant);
+        let listeners = || {
+            vec![Listener {
+                id: "the buyers".into(),
+                trigger: "person.updated".into(),
+                options: json!({"filter": {"tag": "fair 2026"}}).to_string(),
+                mode: DeliveryMode::Auto,
+            }]
+        };
+        // A position first, then the hook, then the change: whichever way is looked, nothing is missed.
+        self.world
+            .fake
+            .clock()
+            .advance(Duration::from_secs(15 * 60));
+        let position = call()
+            .poll(listeners(), Position::Now, LIMIT)
+            .await
+            .map_err(told)?
+            .value;
+        let request = ReconcileRequest {
+            listeners: listeners(),
+            target_url: format!("https://hooks.example/h/{}", random(32)?),
+            retired_urls: Vec::new(),
+            owner: "the demo".into(),
+        };
+        let report = call().reconcile(request).await.map_err(told)?.value;
+        self.ledger
+            .claim("hooks made at Capsule", 1, report.created.len());
+        let found = self
+            .invoke("parties.search", &json!({"q": "Ottilie"}))
+            .await?;
+        let id = found["items"][0]["id"].clone();
+        let change =
+            json!({"id": id, "jobTitle": "Head of Purchasing", "tags": {"add": ["fair 2026"]}});
+        self.invoke("people.update", &change).await?;
+        self.world.fake.clock().advance(Duration::from_secs(60));
+        let mut by_hook = Vec::new();
+        for due in self.world.fake.due_deliveries() {
+            let delivery = Delivery {
+                method: "POST".into(),
+                query: String::new(),
+                headers: Vec::new(),
+                body: due.body.into_bytes(),
+            };
+            let reply = self
+                .connector
+                .call(&self.tenant)
+                .handle_delivery(delivery, listeners())
+                .await
+                .map_err(told)?
+                .value;
+            self.world.fake.report_delivery(due.id, Some(reply.status));
+            by_hook.extend(reply.events.into_iter().map(|event| event.id));
+        }
+        let from = Position::At(position.next);
+        let batch = self
+            .connector
+            .call(&self.tenant)
+            .poll(listeners(), from, LIMIT)
+            .await
+            .map_err(told)?
+            .value;
+        let by_poll: Vec<String> = batch.events.into_iter().map(|event| event.id).collect();
+        self.ledger
+            .tell(format_args!("by hook: {}", by_hook.join(", ")));
+        self.ledger
+            .tell(format_args!("by poll: {}", by_poll.join(", ")));
+        self.ledger.claim("events by hook", 1, by_hook.len());
+        self.ledger
+            .claim("the same, by poll", by_hook.join(", "), by_poll.join(", "));
+        Ok(())
+    }
+
     async fn look_for_secrets(&mut self) -> Result<()> {
-        self.ledger.chapter("10. What the sandboxes have seen");
+        self.ledger.chapter("11. What the sandboxes have seen");
         self.ledger.tell(format_args!(
             "the memories of {} sandboxes were kept: sign-in, exchange, the first call, the expiry and the refresh",
             self.memories.count()
@@ -551,7 +633,7 @@ impl Story {
     }
 
     async fn time_calls(&mut self) -> Result<()> {
-        self.ledger.chapter("11. Time");
+        self.ledger.chapter("12. Time");
         let id = self.find("Eliška Říha").await?;
         let input = json!({ "id": id });
         let mut times = Vec::with_capacity(TIMED);
