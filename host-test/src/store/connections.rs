@@ -1,6 +1,6 @@
 //! Connections: who is connected, and the secrets with which the host speaks for them.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
@@ -290,7 +290,7 @@ fn connect(ledger: &mut Ledger, new: &NewConnection) -> Result<Generation, Store
         "INSERT INTO connection (name, api_base, origin, client_id, profile, generation, obtained_at, expires_at, scopes, \
              connected_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
          ON CONFLICT (name) DO UPDATE SET api_base = ?2, origin = ?3, client_id = ?4, profile = ?5, generation = ?6, \
-             obtained_at = ?7, expires_at = ?8, scopes = ?9, connected_at = ?10, intent_run = NULL, needs_reconnect = 0, \
+             obtained_at = ?7, expires_at = ?8, scopes = ?9, connected_at = ?10, intent_run = NULL, lease_until = 0, needs_reconnect = 0, \
              failed_at = NULL, failed_why = NULL",
         params![
             new.name,
@@ -307,7 +307,6 @@ fn connect(ledger: &mut Ledger, new: &NewConnection) -> Result<Generation, Store
     )?;
     put_secrets(&transaction, &ledger.sealer, &new.name, &stored)?;
     transaction.commit()?;
-    ledger.leases.remove(&new.name);
     Ok(stored.generation)
 }
 
@@ -317,7 +316,11 @@ fn begin(
     seen: Generation,
 ) -> Result<RefreshTurn, CredentialsError> {
     let name = connection.as_str();
-    let standing = standing(&ledger.database, &ledger.sealer, name)?
+    let transaction = ledger
+        .database
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(StoreError::from)?;
+    let standing = standing(&transaction, &ledger.sealer, name)?
         .ok_or_else(|| CredentialsError::Unknown(name.to_owned()))?;
     if standing.stored.generation > seen {
         return Ok(RefreshTurn::Newer(standing.stored));
@@ -328,34 +331,31 @@ fn begin(
     if standing.needs_reconnect {
         return Ok(RefreshTurn::Refused(RefreshRefusal::NeedsReconnect));
     }
+    let now = SystemTime::now();
     if let Some((at, why)) = standing.failed
         // A clock that was set back says nothing.
-        && SystemTime::now()
+        && now
             .duration_since(at)
             .is_ok_and(|passed| passed < REMEMBER_FAILURE)
     {
         return Ok(RefreshTurn::Refused(RefreshRefusal::FailedRecently(why)));
     }
-    let now = Instant::now();
-    if ledger
-        .leases
-        .get(name)
-        .is_some_and(|(_, until)| now < *until)
-    {
-        return Ok(RefreshTurn::Busy(Duration::from_millis(20)));
-    }
-    // An open intent of another run: that process is gone, for this one has the store. Its answer may be lost, and the
-    // old refresh token is tried once to find out.
-    let ticket: i64 = ledger
-        .database
+    let until = seconds(now.checked_add(LEASE).unwrap_or(now));
+    // A lease that is longer than any was given before the clock was set back. One that ran out was of a process that is gone: its answer may
+    // be lost, and the old refresh token is tried once to find out.
+    let ticket: Option<i64> = transaction
         .query_row(
-            "UPDATE connection SET intent_run = ?2, intent_ticket = intent_ticket + 1 WHERE name = ?1 \
-             RETURNING intent_ticket",
-            params![name, ledger.run],
+            "UPDATE connection SET intent_run = ?2, intent_ticket = intent_ticket + 1, lease_until = ?3 \
+             WHERE name = ?1 AND (lease_until <= ?4 OR lease_until > ?3) RETURNING intent_ticket",
+            params![name, ledger.run, until, seconds(now)],
             |row| row.get(0),
         )
+        .optional()
         .map_err(StoreError::from)?;
-    ledger.leases.insert(name.to_owned(), (ticket, now + LEASE));
+    let Some(ticket) = ticket else {
+        return Ok(RefreshTurn::Busy(Duration::from_millis(20)));
+    };
+    transaction.commit().map_err(StoreError::from)?;
     Ok(RefreshTurn::Mine(RefreshLease {
         connection: connection.clone(),
         generation: standing.stored.generation,
@@ -404,7 +404,7 @@ fn commit(
     }
     transaction
         .execute(
-            "UPDATE connection SET generation = ?2, obtained_at = ?3, expires_at = ?4, scopes = ?5, intent_run = NULL, \
+            "UPDATE connection SET generation = ?2, obtained_at = ?3, expires_at = ?4, scopes = ?5, intent_run = NULL, lease_until = 0, \
                  needs_reconnect = 0, failed_at = NULL, failed_why = NULL WHERE name = ?1",
             params![
                 name,
@@ -423,14 +423,6 @@ fn commit(
 fn end(ledger: &mut Ledger, lease: &RefreshLease, end: &RefreshEnd) -> Result<(), StoreError> {
     let name = lease.connection.as_str();
     let ticket = i64::try_from(lease.ticket).unwrap_or(i64::MAX);
-    if ledger
-        .leases
-        .get(name)
-        .is_none_or(|(ours, _)| *ours != ticket)
-    {
-        return Ok(());
-    }
-    ledger.leases.remove(name);
     // An answer that may be lost leaves the intent open.
     let (open, needs_reconnect, why) = match end {
         RefreshEnd::Renewed => (false, false, None),
@@ -439,8 +431,8 @@ fn end(ledger: &mut Ledger, lease: &RefreshLease, end: &RefreshEnd) -> Result<()
         RefreshEnd::AnswerLost(why) => (true, false, Some(why)),
     };
     ledger.database.execute(
-        "UPDATE connection SET intent_run = iif(?3, intent_run, NULL), needs_reconnect = ?4, failed_at = ?5, \
-             failed_why = ?6 WHERE name = ?1 AND intent_ticket = ?2",
+        "UPDATE connection SET intent_run = iif(?3, intent_run, NULL), lease_until = 0, needs_reconnect = ?4, \
+             failed_at = ?5, failed_why = ?6 WHERE name = ?1 AND intent_ticket = ?2",
         params![
             name,
             ticket,

@@ -4,8 +4,8 @@
 //! `writer.rs` owns the database in a thread of its own, `connections.rs` has what is asked of it. The command opens a
 //! store and hands it to tenants as their `Credentials`; the store calls nothing of the runtime.
 //!
-//! One process has a store at a time: it holds a lock on a file beside the database, which the system lets go when the
-//! process ends, however it ends.
+//! Processes share a store: SQLite orders what they write, and a lease in the connection's row gives a refresh to one of them. Only opening
+//! takes turns, by a lock on a file beside the database, because it may make or change the tables.
 
 mod connections;
 mod key;
@@ -23,11 +23,11 @@ use writer::Writer;
 
 /// The database's file in the store's folder.
 const DATABASE: &str = "store.sqlite";
-/// The file whose lock says that the store is in use.
+/// The file whose lock says that the store is being opened.
 const LOCK: &str = "store.lock";
 
-/// How long opening waits for another process to end: a call takes at most a minute.
-const PATIENCE: Duration = Duration::from_secs(65);
+/// How long opening waits for another process that opens it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The store of one host. Cheap to clone; the last clone closes it.
 #[derive(Clone)]
@@ -47,10 +47,8 @@ pub enum StoreError {
         /// Why.
         error: std::io::Error,
     },
-    /// Another process has it.
-    #[error(
-        "the store {0} is in use by another process; wait for it to end, or use another --store"
-    )]
+    /// Another process is opening it, and does not come to an end.
+    #[error("the store {0} is being opened by another process; try again, or use another --store")]
     InUse(PathBuf),
     /// The database.
     #[error("the store's database failed: {0}")]
@@ -110,7 +108,7 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Opens the store in a folder, which is made if it is not there. Waits for another process to let it go.
+    /// Opens the store in a folder, which is made if it is not there.
     pub fn open(folder: &Path, key: VaultKey) -> Result<Self, StoreError> {
         Self::open_within(folder, key, PATIENCE)
     }
@@ -122,8 +120,8 @@ impl Store {
         patience: Duration,
     ) -> Result<Self, StoreError> {
         Self::make_folder(folder)?;
-        let lock = writer::lock(&folder.join(LOCK), folder, patience)?;
-        let writer = Writer::start(&folder.join(DATABASE), lock, key)?;
+        let _turn = writer::lock(&folder.join(LOCK), folder, patience)?;
+        let writer = Writer::start(&folder.join(DATABASE), key)?;
         Ok(Self { writer })
     }
 

@@ -5,7 +5,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// One step for each version. A step that was released is never changed; what is new is one more step.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE store (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     key_id BLOB NOT NULL
@@ -40,7 +41,12 @@ CREATE TABLE secret (
     sealed BLOB NOT NULL,
     PRIMARY KEY (connection, kind)
 ) STRICT;
-"];
+",
+    "
+-- Until when the process that began a refresh has it to itself.
+ALTER TABLE connection ADD COLUMN lease_until INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// Today's version.
 pub(super) const VERSION: u32 = STEPS.len() as u32;

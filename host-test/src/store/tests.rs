@@ -82,10 +82,8 @@ async fn access(store: &Store, name: &str) -> Result<String, CredentialsError> {
     Ok(stored.access_token.unwrap().expose().to_owned())
 }
 
-/// Changes the database behind the store's back, which must be closed.
+/// Changes the database behind the store's back.
 fn meddle(folder: &Path, sql: &str) {
-    // The thread that has it ends by itself when the last clone is gone.
-    let _lock = writer::lock(&folder.join(LOCK), folder, Duration::from_secs(10)).unwrap();
     let database = rusqlite::Connection::open(folder.join(DATABASE)).unwrap();
     database.execute_batch(sql).unwrap();
 }
@@ -156,13 +154,54 @@ async fn only_the_owner_may_read_the_store() {
 }
 
 #[tokio::test]
-async fn a_store_has_one_user_at_a_time() {
+async fn two_processes_share_a_store_and_one_of_them_refreshes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (open(folder.path()), open(folder.path()));
+    first.connect(sign_in("a", "1")).await.unwrap();
+    let lease = lease(&first).await;
+    assert!(matches!(turn(&second).await, RefreshTurn::Busy(_)));
+    first
+        .commit(&id("a"), Generation(1), tokens(None))
+        .await
+        .unwrap();
+    first.end_refresh(lease, RefreshEnd::Renewed).await.unwrap();
+    assert!(matches!(turn(&second).await, RefreshTurn::Newer(_)));
+    assert_eq!(access(&second, "a").await.unwrap(), "access-2");
+}
+
+#[tokio::test]
+async fn a_process_that_was_overtaken_ends_nothing_and_stores_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (slow, quick) = (open(folder.path()), open(folder.path()));
+    slow.connect(sign_in("a", "1")).await.unwrap();
+    let late = lease(&slow).await;
+    meddle(folder.path(), "UPDATE connection SET lease_until = 1");
+    let taken = lease(&quick).await;
+    slow.end_refresh(late, RefreshEnd::InvalidGrant)
+        .await
+        .unwrap();
+    assert!(!quick.connection("a").await.unwrap().needs_reconnect);
+    quick
+        .commit(&id("a"), Generation(1), tokens(None))
+        .await
+        .unwrap();
+    quick.end_refresh(taken, RefreshEnd::Renewed).await.unwrap();
+    let conflict = slow.commit(&id("a"), Generation(1), tokens(None)).await;
+    assert!(matches!(conflict, Err(CredentialsError::Conflict { .. })));
+}
+
+#[tokio::test]
+async fn a_lease_of_the_future_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let second = Store::open_within(folder.path(), key(), Duration::from_millis(60));
-    assert!(matches!(second, Err(StoreError::InUse(_))));
-    drop(store);
-    open(folder.path());
+    store.connect(sign_in("a", "1")).await.unwrap();
+    lease(&store).await;
+    // As after the clock was set back.
+    meddle(
+        folder.path(),
+        "UPDATE connection SET lease_until = lease_until + 3600",
+    );
+    lease(&store).await;
 }
 
 #[tokio::test]
@@ -319,6 +358,9 @@ async fn a_refresh_that_a_crash_cut_off_is_tried_again_by_the_next_process() {
     drop(store);
     let store = open(folder.path());
     assert!(store.connection("a").await.unwrap().refresh_cut_off);
+    // The other process may be at it still, as long as its lease lasts.
+    assert!(matches!(turn(&store).await, RefreshTurn::Busy(_)));
+    meddle(folder.path(), "UPDATE connection SET lease_until = 1");
     let again = lease(&store).await;
     store
         .commit(&id("a"), Generation(1), tokens(None))

@@ -1,7 +1,6 @@
 //! The thread that owns the database. SQLite has one writer at a time, and a commit waits for the disk: neither may hold
 //! up the threads that run calls.
 
-use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::mpsc;
@@ -21,10 +20,6 @@ pub(super) struct Ledger {
     pub(super) sealer: Sealer,
     /// Tells this process's refreshes from those that another left open. Not a process id: those come again.
     pub(super) run: i64,
-    /// Refreshes that this process has under way: whose, the ticket, and until when.
-    pub(super) leases: HashMap<String, (i64, Instant)>,
-    /// Held as long as the database is open.
-    _lock: File,
 }
 
 #[derive(Clone)]
@@ -33,7 +28,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(path: &Path, lock: File, key: VaultKey) -> Result<Self, StoreError> {
+    pub(super) fn start(path: &Path, key: VaultKey) -> Result<Self, StoreError> {
         // SQLite makes its files with the usual mode; the database's own is given to -wal and -shm.
         let file = |error| StoreError::File {
             path: path.to_owned(),
@@ -50,8 +45,6 @@ impl Writer {
             database,
             sealer,
             run: i64::from_be_bytes(run),
-            leases: HashMap::new(),
-            _lock: lock,
         };
         let (jobs, waiting) = mpsc::channel::<Job>();
         std::thread::Builder::new()
