@@ -74,7 +74,8 @@ pub async fn list_changes(client: &Client, input: ListOfChanges) -> Result<Chang
                 since: Some(since),
             });
         };
-        if sync.items.len() >= sync.limit {
+        // A page that is nearly full goes as it is: one more request would be for few records.
+        if sync.limit.saturating_sub(sync.items.len()) * 4 < sync.limit {
             break;
         }
         if feeds.get(step % feeds.len()) == Some(&true) {
@@ -118,7 +119,7 @@ impl Sync<'_> {
         let mut answer = self.client.send(&call).await?;
         if self.place.began == 0 {
             let clock = answer.clock().and_then(|clock| u32::try_from(clock).ok());
-            self.place.began = clock.ok_or_else(|| {
+            self.place.began = clock.filter(|clock| *clock > 0).ok_or_else(|| {
                 unsupported(
                     "Capsule's answer tells no time (no Date header), so that no later sync could begin after this one. List the records instead.",
                 )
@@ -286,17 +287,7 @@ impl Place {
             stale_cursor("The cursor is damaged, or of another version. Start again without it.")
         };
         let parts: Vec<&str> = text.splitn(8, '.').collect();
-        let [
-            "1",
-            given,
-            began,
-            step,
-            offset,
-            misses,
-            restarts,
-            rest,
-        ] = parts.as_slice()
-        else {
+        let ["1", given, began, step, offset, misses, restarts, rest] = parts.as_slice() else {
             return Err(bad());
         };
         let number = |text: &str| text.parse::<u32>().map_err(|_| bad());
