@@ -209,7 +209,7 @@ fn number(count: usize) -> u32 {
 /// Tells syncs apart by all that must stay the same from page to page.
 fn print(input: &ListOfChanges) -> u64 {
     let kinds = |kind| input.kinds.is_empty() || input.kinds.contains(&kind);
-    let embed = input.embed.clone().map(Json::to_json);
+    let embed = input.embed.map(Json::to_json);
     let text = json!([
         "sync",
         kinds(EntityName::Parties),
