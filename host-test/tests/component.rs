@@ -89,6 +89,7 @@ fn the_full_component_imports_only_what_it_uses() {
     assert_eq!(imports, set(IMPORTS));
     let typed = [
         "capsule:crm/events@0.1.0",
+        "capsule:crm/sync@0.1.0",
         "capsule:crm/api@0.1.0",
         "capsule:crm/hooks@0.1.0",
         "capsule:crm/administration@0.1.0",

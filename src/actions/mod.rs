@@ -28,6 +28,7 @@ pub mod projects;
 pub(crate) mod read;
 mod setting;
 pub mod settings;
+pub mod sync;
 mod tagging;
 pub mod tags;
 mod task_definitions;

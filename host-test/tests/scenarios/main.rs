@@ -13,6 +13,7 @@ mod opportunities;
 mod parties;
 mod projects;
 mod settings;
+mod sync;
 mod tags;
 mod tasks;
 mod timeline;

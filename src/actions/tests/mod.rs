@@ -16,6 +16,7 @@ mod paging;
 mod parties;
 mod projects;
 mod settings;
+mod sync;
 mod tags;
 mod tasks;
 mod timeline;

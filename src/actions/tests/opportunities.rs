@@ -10,7 +10,7 @@ const REASONS: &str = "/api/v2/lostreasons?page=1&perPage=100";
 const FIELDS: &str = "/api/v2/opportunities/fields/definitions?page=1&perPage=100";
 
 /// An opportunity as Capsule stores it.
-fn opportunity(changes: Value) -> Value {
+pub(super) fn opportunity(changes: Value) -> Value {
     let base = json!({
         "id": 77, "name": "Yearly supply", "description": null, "party": {"id": 9002, "type": "organisation", "name": "Lagoa Foods"},
         "milestone": {"id": 1, "name": "Lead"}, "value": {"amount": 1200.0, "currency": "EUR"}, "durationBasis": "FIXED", "duration": null,

@@ -5,7 +5,7 @@ const ONE: &str = "/api/v2/kases/77";
 const STAGES: &str = "/api/v2/stages?page=1&perPage=100";
 
 /// A project as Capsule stores it.
-fn project(changes: Value) -> Value {
+pub(super) fn project(changes: Value) -> Value {
     let base = json!({
         "id": 77, "name": "Onboarding", "description": null, "party": {"id": 9002, "type": "organisation", "name": "Lagoa Foods"},
         "opportunity": null, "stage": {"id": 1, "name": "Planning"}, "status": "OPEN", "startOn": null, "expectedCloseOn": null,
