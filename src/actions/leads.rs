@@ -42,13 +42,16 @@ pub async fn submit(client: &Client, mut input: NewLead) -> Result<LeadReport, E
             });
             continue;
         }
-        let Err(error) = carry_out(client, &mut input, &done, part).await.map(|step| {
-            if let Some((id, state)) = step {
-                any = true;
-                *done.slot(part) = Some(id);
-                steps.push(LeadStep { part, id, state });
-            }
-        }) else {
+        let Err(error) = carry_out(client, &mut input, &done, part)
+            .await
+            .map(|step| {
+                if let Some((id, state)) = step {
+                    any = true;
+                    *done.slot(part) = Some(id);
+                    steps.push(LeadStep { part, id, state });
+                }
+            })
+        else {
             continue;
         };
         if let Some(id) = left_behind(&error, part) {
