@@ -27,7 +27,7 @@ const PARTS: [LeadPart; 6] = [
 /// `invalid-input` before anything is sent, and the error of the first part as long as nothing was done. What fails later is told in the
 /// report.
 pub async fn submit(client: &Client, mut input: NewLead) -> Result<LeadReport, Error> {
-    let mut done = input.resume.take().unwrap_or_default();
+    let mut done = input.resume.take().unwrap_or(NOTHING);
     check(&input, &done)?;
     let mut steps = Vec::new();
     let mut parts = PARTS.into_iter();
@@ -114,18 +114,15 @@ impl LeadIds {
     }
 }
 
-impl Default for LeadIds {
-    fn default() -> Self {
-        Self {
-            organisation: None,
-            person: None,
-            opportunity: None,
-            project: None,
-            task: None,
-            note: None,
-        }
-    }
-}
+/// Nothing is there yet.
+const NOTHING: LeadIds = LeadIds {
+    organisation: None,
+    person: None,
+    opportunity: None,
+    project: None,
+    task: None,
+    note: None,
+};
 
 fn given(input: &NewLead, part: LeadPart) -> bool {
     match part {
