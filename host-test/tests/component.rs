@@ -92,6 +92,7 @@ fn the_full_component_imports_only_what_it_uses() {
         "capsule:crm/sync@0.1.0",
         "capsule:crm/api@0.1.0",
         "capsule:crm/hooks@0.1.0",
+        "capsule:crm/leads@0.1.0",
         "capsule:crm/administration@0.1.0",
         "capsule:crm/organisations@0.1.0",
         "capsule:crm/tracks@0.1.0",

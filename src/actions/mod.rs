@@ -17,6 +17,7 @@ mod faults;
 pub mod files;
 mod filter;
 pub mod hooks;
+pub mod leads;
 mod many;
 mod names;
 pub mod opportunities;

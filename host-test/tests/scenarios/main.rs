@@ -9,6 +9,7 @@ mod every;
 mod files;
 mod filters;
 mod hooks;
+mod leads;
 mod opportunities;
 mod parties;
 mod projects;

@@ -10,6 +10,7 @@ mod files;
 mod filter;
 mod find;
 mod hooks;
+mod leads;
 mod many;
 mod opportunities;
 mod paging;
