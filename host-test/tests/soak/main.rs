@@ -374,16 +374,21 @@ async fn soak(connector: &Connector, seed: u64, mode: Mode, edits: u32) -> Verdi
     let hour = run.now();
     run.later(1);
     let mut closed = 0_u32;
+    let mut stands = false;
     for edit in 1..=edits {
         let (turns, dies) = {
             let mut world = world.lock().await;
             if edit % 250 == 0 {
                 world.import().await;
+            } else if stands && world.rng.bool() {
+                // Twice in one second, perhaps with a look in between.
+                world.edit_again().await;
             } else {
                 world.edit().await;
             }
             // One in ten has the next edit in the same second.
-            if world.rng.u8(..10) > 0 {
+            stands = world.rng.u8(..10) == 0;
+            if !stands {
                 let pause = world.rng.u64(1..30);
                 world.later(pause);
             }

@@ -221,6 +221,28 @@ impl World {
         (!ids.is_empty()).then(|| *pick(&mut self.rng, &ids))
     }
 
+    /// The record that was touched last is changed once more.
+    pub(crate) async fn edit_again(&mut self) {
+        let Some(last) = self.history.last() else {
+            return;
+        };
+        let id = last.record["id"].clone();
+        let (list, key) = path(last.kind);
+        let field = match last.kind {
+            Kind::Party => "about",
+            Kind::Opportunity | Kind::Project => "description",
+            Kind::Task => "detail",
+        };
+        let text = format!("again {}", self.rng.u32(..1_000_000));
+        let body = json!({key: {field: text}});
+        let (status, answer) = self.send("PUT", &format!("/{list}/{id}"), Some(body)).await;
+        assert!(
+            status < 300 || status == 404,
+            "{list} {id}: {status} {answer}"
+        );
+        self.look().await;
+    }
+
     /// Something happens in the account.
     pub(crate) async fn edit(&mut self) {
         let n = self.rng.u32(..1_000_000);
