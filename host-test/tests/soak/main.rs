@@ -466,11 +466,11 @@ async fn soak(connector: &Connector, seed: u64, mode: Mode, edits: u32) -> Verdi
         println!("{:?}", run.fake.options().behaviour);
         let world = run.world.lock().await;
         for (_, id) in &verdict.missed {
-            let record = id.split(':').nth(1).unwrap_or_default();
+            let record = id.split(':').nth(1).and_then(|id| id.parse::<u64>().ok());
             let states = world
                 .history
                 .iter()
-                .filter(|state| state.record["id"].to_string() == record);
+                .filter(|state| state.record["id"].as_u64() == record);
             for state in states {
                 let at = |key: &str| state.record[key].as_str().unwrap_or_default().to_owned();
                 println!(
