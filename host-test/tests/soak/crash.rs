@@ -226,13 +226,13 @@ impl Account {
     }
 
     async fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
-        for _ in 0..1_500 {
+        for _ in 0..4_500 {
             if done(self) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("{what}: not within 30 s; given {:?}", self.given());
+        panic!("{what}: not within 90 s; given {:?}", self.given());
     }
 
     fn is_settled(&self) -> bool {
@@ -271,7 +271,7 @@ async fn crash(point: &'static str) {
         account.until(point, Account::is_settled).await;
         account.edit().await;
     }
-    let died = tokio::time::timeout(Duration::from_secs(30), dying.wait()).await;
+    let died = tokio::time::timeout(Duration::from_secs(90), dying.wait()).await;
     let died = died
         .unwrap_or_else(|_| panic!("{point} was not reached"))
         .unwrap();
