@@ -2,7 +2,9 @@
 
 #![allow(missing_docs)]
 
-use std::path::{Path, PathBuf};
+mod support;
+
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -16,22 +18,11 @@ use tokio::process::Command;
 /// A token that must not be seen anywhere.
 const TOKEN: &str = "tok-5f0c2e7b9a1d4e83";
 
-fn component() -> PathBuf {
-    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/capsule_crm.wasm");
-    let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(built, PathBuf::from);
-    assert!(
-        path.is_file(),
-        "{} is missing; run `cargo xtask build`",
-        path.display()
-    );
-    path
-}
-
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_capsule-host"));
     command
         .args(arguments)
-        .env("CAPSULE_COMPONENT", component())
+        .env("CAPSULE_COMPONENT", support::full())
         .env("TOKEN", TOKEN)
         .env_remove("RUST_LOG")
         .env_remove("CAPSULE_HOST_STORE")

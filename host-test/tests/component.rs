@@ -3,8 +3,9 @@
 
 #![allow(missing_docs)]
 
+mod support;
+
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use capsule_host::egress::{InProcess, Origin, Secret};
@@ -14,29 +15,12 @@ use serde_json::{Value, json};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-fn path(variable: &str, file: &str) -> PathBuf {
-    std::env::var_os(variable).map_or_else(
-        || {
-            PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-                .join("../target")
-                .join(file)
-        },
-        PathBuf::from,
-    )
-}
-
-fn bytes(variable: &str, file: &str) -> Vec<u8> {
-    let path = path(variable, file);
-    std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
-}
-
 fn full() -> Vec<u8> {
-    bytes("CAPSULE_COMPONENT", "capsule_crm.wasm")
+    support::bytes()
 }
 
 fn slim() -> Vec<u8> {
-    bytes("CAPSULE_COMPONENT_SLIM", "capsule_crm_slim.wasm")
+    std::fs::read(support::slim()).unwrap()
 }
 
 /// Names of the interfaces that a component imports and exports, without versions of WASI.

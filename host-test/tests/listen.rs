@@ -2,6 +2,8 @@
 
 #![allow(missing_docs)]
 
+mod support;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,25 +18,11 @@ use capsule_host::listen::{
     OutletError, Plan, PlanError, QuarantinedKind,
 };
 use capsule_host::runtime::triggers::{DeliveryMode, Listener};
-use capsule_host::runtime::{Connector, Host, HostOptions, Tenant};
+use capsule_host::runtime::{Connector, Tenant};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 const PUBLIC: &str = "https://hooks.example";
-
-fn connector() -> Connector {
-    let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/capsule_crm.wasm"),
-        PathBuf::from,
-    );
-    let bytes = std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
-    let host = Host::new(HostOptions {
-        slots: 4,
-        ..HostOptions::default()
-    });
-    host.unwrap().load(&bytes).unwrap()
-}
 
 /// An account, and an engine's machine beside it.
 struct Scene {
@@ -62,7 +50,7 @@ impl Scene {
             .unwrap();
         Self {
             fake,
-            connector: connector(),
+            connector: support::connector(),
             tenant,
             folder: tempfile::tempdir().unwrap(),
         }
@@ -307,7 +295,7 @@ async fn whatever_comes_to_the_address_is_acknowledged_and_gives_no_event_that_i
     scene.deliver(&ingress).await;
     work(&ingress).await;
     assert_eq!(lines(&ingress).await.len(), 1);
-    scene.later(5);
+    scene.later(61);
     let polls = || {
         ingress
             .figures()
@@ -449,6 +437,7 @@ async fn a_file_of_something_else_is_left_as_it_is() {
     for (content, foreign) in [
         ("Dear diary\nhalf a line", true),
         ("{\"seq\":\"7\"}\n", true),
+        ("{\"seq\":7}\n", true),
         ("", false),
         ("cut off before its first end of line", false),
     ] {
@@ -464,10 +453,13 @@ async fn a_file_of_something_else_is_left_as_it_is() {
         }
     }
     // A line longer than what is read at once.
-    let long = format!("{{\"seq\":41,\"data\":\"{}\"}}\n", "x".repeat(300_000));
-    std::fs::write(&path, format!("{{\"seq\":40}}\n{long}")).unwrap();
+    let line =
+        |seq: i64, data: &str| format!("{}\n", json!({"journal": "a1", "seq": seq, "data": data}));
+    let long = line(41, &"x".repeat(300_000));
+    std::fs::write(&path, line(40, "") + &long).unwrap();
     let mut outlet = FileOutlet::open(&path).unwrap();
-    assert_eq!(outlet.reached().await.unwrap(), Some(41));
+    let reached = outlet.reached().await.unwrap().unwrap();
+    assert_eq!((reached.journal.as_str(), reached.seq), ("a1", 41));
 }
 
 #[tokio::test]
@@ -551,5 +543,87 @@ async fn a_stream_gets_a_line_for_each_event() {
     assert!(ingress.give_once(&mut outlet).await.unwrap());
     let text = String::from_utf8(outlet.0).unwrap();
     assert_eq!(text.lines().count(), 1);
-    assert!(text.starts_with("{\"seq\":1,"), "{text}");
+    let line: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(line["seq"], 1);
+}
+
+#[tokio::test]
+async fn a_file_of_another_journal_takes_no_events_for_given() {
+    let scene = Scene::new();
+    let path = scene.path("events.jsonl");
+    let ingress = scene.listening(&["person.created"]).await;
+    scene.person("Inês").await;
+    scene.deliver(&ingress).await;
+    work(&ingress).await;
+    let mut outlet = FileOutlet::open(&path).unwrap();
+    assert!(ingress.give_once(&mut outlet).await.unwrap());
+    drop(ingress);
+    // The journal is lost, the file is not: numbers begin again.
+    std::fs::remove_dir_all(scene.path("journal")).unwrap();
+    let ingress = scene.listening(&["person.created"]).await;
+    scene.person("Rui").await;
+    scene.deliver(&ingress).await;
+    work(&ingress).await;
+    let mut outlet = FileOutlet::open(&path).unwrap();
+    let refused = ingress.catch_up(&mut outlet).await;
+    assert!(
+        matches!(
+            refused,
+            Err(ListenError::Outlet(OutletError::OtherJournal(_)))
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(ingress.waiting(10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_flood_of_forged_deliveries_is_polled_for_once_a_minute() {
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    let address = scene.address().await;
+    let polls = || {
+        ingress
+            .figures()
+            .polls
+            .load(std::sync::atomic::Ordering::Relaxed)
+    };
+    let before = polls();
+    for minute in 1..=3 {
+        for _ in 0..100 {
+            assert_eq!(
+                post(&ingress, &address, "forged").await,
+                StatusCode::ACCEPTED
+            );
+            work(&ingress).await;
+            ingress.poll_due().await.unwrap();
+        }
+        assert!(
+            polls() <= before + minute,
+            "{} polls in minute {minute}",
+            polls() - before
+        );
+        scene.later(60);
+    }
+    assert!(polls() > before);
+    assert_eq!(ingress.quarantined().await.unwrap().len(), 300);
+}
+
+#[tokio::test]
+async fn hooks_come_over_tls_or_from_this_machine() {
+    let scene = Scene::new();
+    for (address, fits) in [
+        ("https://hooks.example", true),
+        ("http://127.0.0.1:8787", true),
+        ("http://hooks.example", false),
+        ("https://hooks.example/behind/a/proxy", false),
+        ("https://hooks.example?x=1", false),
+        ("hooks.example", false),
+    ] {
+        let options = ListenOptions {
+            public_url: Some(address.into()),
+            ..ListenOptions::new(scene.path("journal"), "northwind")
+        };
+        let opened = scene.open(&["person.created"], options).await;
+        assert_eq!(opened.is_ok(), fits, "{address}");
+    }
 }

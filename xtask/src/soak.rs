@@ -201,3 +201,17 @@ fn lay_out(root: &Path, copy: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutant_fits_its_source_once() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for mutant in MUTANTS {
+            let source = std::fs::read_to_string(root.join(mutant.file)).unwrap();
+            assert_eq!(source.matches(mutant.from).count(), 1, "{}", mutant.name);
+        }
+    }
+}

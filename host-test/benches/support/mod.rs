@@ -156,20 +156,10 @@ impl Upstream for Held {
     }
 }
 
-/// The bytes of the component under measure.
-pub(crate) fn component() -> Vec<u8> {
-    let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
-        || {
-            std::path::PathBuf::from(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../target/capsule_crm.wasm"
-            ))
-        },
-        Into::into,
-    );
-    std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
-}
+#[path = "../../tests/support/mod.rs"]
+mod component;
+
+pub(crate) use component::bytes as component;
 
 pub(crate) fn host(slots: usize) -> Host {
     Host::new(HostOptions {

@@ -32,7 +32,7 @@ Try it against a fake account, with hooks:
   TOKEN=any capsule-host listen --token-env TOKEN --base-url http://127.0.0.1:8080 \\
       --public-url http://127.0.0.1:8787 --on party.created
 
-Each event is a line of JSON: seq, id, listener, trigger, recordId, occurredAt, by (hook or poll), data. A file (--out) gets each event exactly
+Each event is a line of JSON: journal, seq, id, listener, trigger, recordId, occurredAt, by (hook or poll), data. A file (--out) gets each event exactly
 once; standard output and a command get it at least once, so skip an id that was seen. What can't be handled is put aside: `capsule-host
 quarantine list`. Ctrl-C ends it at any time; the next start goes on where it ended, in the same --journal.";
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use super::ListenError;
-use crate::egress::Origin;
+use crate::egress::{Origin, Scheme};
 
 /// Before the secret part.
 pub(super) const PREFIX: &str = "/h/";
@@ -52,7 +52,15 @@ pub(super) fn hash(secret: &str) -> Hash {
 pub(super) fn check(public: &str) -> Result<(), ListenError> {
     let refuse = |why: &str| ListenError::PublicUrl(public.to_owned(), why.to_owned());
     let url = url::Url::parse(public).map_err(|error| refuse(&error.to_string()))?;
-    Origin::of_url(public).map_err(|error| refuse(&error.to_string()))?;
+    let origin = Origin::of_url(public).map_err(|error| refuse(&error.to_string()))?;
+    if origin.scheme() == Scheme::Http && !origin.is_loopback() {
+        return Err(refuse(
+            "deliveries would come in the clear; an https address is expected",
+        ));
+    }
+    if url.path() != "/" {
+        return Err(refuse("it has a path; give the part before it alone"));
+    }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refuse("it has a query or a fragment"));
     }

@@ -47,7 +47,7 @@ impl Ingress {
             }
             let polled = self.poll_due().await?;
             let next = polled.map_or(hooks_at, |due| due.min(hooks_at));
-            self.rest(Some(next), &self.inner.stirred).await;
+            self.rest(Some(next)).await;
         }
     }
 
@@ -60,7 +60,7 @@ impl Ingress {
             let missed = self.keep_hooks().await?;
             self.at("hooks are made");
             if missed {
-                self.inner.journal.hurry_feeds(self.now()).await?;
+                self.inner.journal.poll_feeds_at(self.now()).await?;
             }
         }
         Ok(())

@@ -3,7 +3,6 @@
 //! One thread owns the database. It gathers what is asked within a few milliseconds into one commit, because a commit waits for the disk and
 //! a hundred deliveries that arrive together need only one; who asked is answered when the commit is done.
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -13,15 +12,16 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use super::address::Hash;
+use super::outlet::Reached;
 use super::plan::Plan;
 use super::{ListenError, clock};
 use crate::runtime::triggers::Event;
-use crate::store;
+use crate::store::file;
 
 const DATABASE: &str = "journal.sqlite";
 const LOCK: &str = "journal.lock";
 
-/// How long the first of a commit waits for others.
+/// How long is gathered for one commit.
 const GATHER: Duration = Duration::from_millis(5);
 /// How many of one commit.
 const MOST_GATHERED: usize = 256;
@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// And until every feed was read to its end this much later.
 const BEHIND: Duration = Duration::from_secs(48 * 3600);
+/// What was put aside has the feeds polled, but not more often than this.
+const EARLY: Duration = Duration::from_secs(60);
 /// A former address is good this long.
 const RETIRED: Duration = Duration::from_secs(24 * 3600);
 /// What was put aside is kept this long.
@@ -42,7 +44,9 @@ const ASIDE: Duration = Duration::from_secs(30 * 24 * 3600);
 const STEPS: [&str; 1] = ["
 CREATE TABLE owner (
     only INTEGER PRIMARY KEY CHECK (only = 1),
-    connection TEXT NOT NULL
+    connection TEXT NOT NULL,
+    -- Tells lines of this journal from those of another.
+    journal TEXT NOT NULL
 ) STRICT;
 CREATE TABLE address (
     -- SHA-256 of the secret part.
@@ -93,8 +97,6 @@ CREATE TABLE event (
     aside TEXT
 ) STRICT;
 "];
-
-const VERSION: u32 = STEPS.len() as u32;
 
 type Job = Box<dyn FnOnce(&Transaction<'_>) -> Answer + Send>;
 /// Says how the job ended, once its commit is done or has failed.
@@ -209,11 +211,11 @@ pub struct Quarantined {
 impl Journal {
     /// Opens the journal of a connection, which is made if it is not there.
     pub(super) fn open(folder: &Path, connection: &str) -> Result<Self, ListenError> {
-        let file = |error| ListenError::File {
+        let failed = |error| ListenError::File {
             path: folder.to_owned(),
             error,
         };
-        store::private_folder(folder).map_err(file)?;
+        file::private_folder(folder).map_err(failed)?;
         Self::start(folder, Some(connection))
     }
 
@@ -229,9 +231,12 @@ impl Journal {
     }
 
     fn start(folder: &Path, connection: Option<&str>) -> Result<Self, ListenError> {
-        let lock = lock(folder)?;
+        let path = folder.join(LOCK);
+        let lock = file::lock(&path, PATIENCE)
+            .map_err(|error| ListenError::File { path, error })?
+            .ok_or_else(|| ListenError::InUse(folder.to_owned()))?;
         let path = folder.join(DATABASE);
-        store::private_file(&path).map_err(|error| ListenError::File {
+        file::private_file(&path).map_err(|error| ListenError::File {
             path: path.clone(),
             error,
         })?;
@@ -427,9 +432,13 @@ impl Journal {
         .await
     }
 
-    /// Has feeds polled at once: those named, or all.
-    pub(super) async fn hurry_feeds(&self, now: i64) -> Result<(), ListenError> {
-        self.run(move |t| hurry(t, now)).await
+    /// Has all feeds polled at once.
+    pub(super) async fn poll_feeds_at(&self, now: i64) -> Result<(), ListenError> {
+        self.run(move |t| {
+            t.execute("UPDATE feed SET due_at = min(due_at, ?1)", [now])?;
+            Ok(())
+        })
+        .await
     }
 
     // ---- addresses ----
@@ -481,16 +490,18 @@ impl Journal {
     pub(super) async fn lines(&self, now: i64, limit: u32) -> Result<Vec<Line>, ListenError> {
         self.run(move |t| {
             let mut statement = t.prepare(
-                "SELECT seq, id, line, tries FROM event WHERE aside IS NULL AND due_at <= ?1 ORDER BY seq LIMIT ?2",
+                "SELECT seq, id, line, tries, journal FROM event, owner WHERE aside IS NULL AND due_at <= ?1 \
+                 ORDER BY seq LIMIT ?2",
             )?;
             let rows = statement.query_map(params![now, limit], |row| {
                 let seq: i64 = row.get(0)?;
                 let line: String = row.get(2)?;
+                let journal: String = row.get(4)?;
                 Ok(Line {
                     seq,
                     id: row.get(1)?,
-                    // The number stands in the line so that a file tells how far it came.
-                    text: format!("{{\"seq\":{seq},{line}"),
+                    // They stand in the line so that a file tells how far it came.
+                    text: format!("{{\"journal\":\"{journal}\",\"seq\":{seq},{line}"),
                     tries: row.get(3)?,
                 })
             })?;
@@ -511,11 +522,18 @@ impl Journal {
         .await
     }
 
-    /// The outlet has everything up to this one.
-    pub(super) async fn given_up_to(&self, seq: i64) -> Result<(), ListenError> {
+    /// The outlet has everything up to a line. False: the line is of another journal.
+    pub(super) async fn given_up_to(&self, reached: Reached) -> Result<bool, ListenError> {
         self.run(move |t| {
-            t.execute("DELETE FROM event WHERE seq <= ?1 AND aside IS NULL", [seq])?;
-            Ok(())
+            let ours: String = t.query_row("SELECT journal FROM owner", [], |row| row.get(0))?;
+            if ours != reached.journal {
+                return Ok(false);
+            }
+            t.execute(
+                "DELETE FROM event WHERE seq <= ?1 AND aside IS NULL",
+                [reached.seq],
+            )?;
+            Ok(true)
         })
         .await
     }
@@ -613,12 +631,15 @@ fn put_aside(t: &Transaction<'_>, id: i64, why: &str, now: i64) -> Result<(), ru
         "UPDATE delivery SET aside = ?2, tries = tries + 1 WHERE id = ?1",
         params![id, why],
     )?;
-    // What it should have told is found by poll.
     hurry(t, now)
 }
 
+/// What a delivery should have told is found by poll: soon, but whoever knows the address must not make us poll without end.
 fn hurry(t: &Transaction<'_>, now: i64) -> Result<(), rusqlite::Error> {
-    t.execute("UPDATE feed SET due_at = min(due_at, ?1)", [now])?;
+    t.execute(
+        "UPDATE feed SET due_at = min(due_at, max(?1, coalesce(read_at, 0) + ?2)) WHERE failures = 0",
+        [now, clock::ms(EARLY)],
+    )?;
     Ok(())
 }
 
@@ -679,8 +700,10 @@ fn line(event: &Event, by: &str) -> String {
     .to_string();
     let head = head.strip_prefix('{').unwrap_or_default();
     let head = head.strip_suffix('}').unwrap_or_default();
-    // JSON of the component, checked by it; one line, for it has no white space outside of strings.
-    format!("{head},\"data\":{}}}", event.data)
+    // Written anew: whatever a component gives, an event is one line of JSON.
+    let data: serde_json::Value =
+        serde_json::from_str(&event.data).unwrap_or_else(|_| event.data.as_str().into());
+    format!("{head},\"data\":{data}}}")
 }
 
 /// The first 128 bits of SHA-256. Each part is told with its length, so that no two lists of parts are one text.
@@ -761,25 +784,12 @@ fn prepare(database: &mut Connection) -> Result<(), ListenError> {
     database.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;",
     )?;
-    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > VERSION {
-        return Err(ListenError::Newer {
-            found,
-            known: VERSION,
-        });
-    }
-    for step in STEPS.iter().skip(found as usize) {
-        transaction.execute_batch(step)?;
-    }
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
-    Ok(())
+    Ok(file::migrate(database, &STEPS)?)
 }
 
 fn own(database: &Connection, folder: &Path, connection: &str) -> Result<(), ListenError> {
     database.execute(
-        "INSERT OR IGNORE INTO owner (only, connection) VALUES (1, ?1)",
+        "INSERT OR IGNORE INTO owner (only, connection, journal) VALUES (1, ?1, lower(hex(randomblob(8))))",
         [connection],
     )?;
     let theirs: String =
@@ -792,24 +802,4 @@ fn own(database: &Connection, folder: &Path, connection: &str) -> Result<(), Lis
         });
     }
     Ok(())
-}
-
-fn lock(folder: &Path) -> Result<File, ListenError> {
-    let path = folder.join(LOCK);
-    let failed = |error| ListenError::File {
-        path: path.clone(),
-        error,
-    };
-    let file = store::private_file(&path).map_err(failed)?;
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(TryLockError::WouldBlock) => return Err(ListenError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-    }
 }

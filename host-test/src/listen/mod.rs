@@ -32,7 +32,7 @@ use crate::runtime::{CallError, Connector, Tenant};
 
 pub use clock::Clock;
 pub use journal::{Quarantined, QuarantinedKind};
-pub use outlet::{Command, FileOutlet, LineOutlet, Outlet, OutletError};
+pub use outlet::{Command, FileOutlet, LineOutlet, Outlet, OutletError, Reached};
 pub use plan::{Plan, PlanError};
 
 use address::Address;
@@ -128,6 +128,16 @@ pub enum ListenError {
     /// Where events go.
     #[error(transparent)]
     Outlet(#[from] OutletError),
+}
+
+impl From<crate::store::file::Unmigrated> for ListenError {
+    fn from(error: crate::store::file::Unmigrated) -> Self {
+        use crate::store::file::Unmigrated;
+        match error {
+            Unmigrated::Newer { found, known } => Self::Newer { found, known },
+            Unmigrated::Database(error) => error.into(),
+        }
+    }
 }
 
 impl From<CallError> for ListenError {
@@ -233,8 +243,9 @@ struct Inner {
     address: Mutex<Option<Address>>,
     /// Ids of the listeners for whom hooks stand.
     hooked: Mutex<BTreeSet<String>>,
-    /// Something was stored: deliveries to work on, events to give, feeds to poll.
+    /// Deliveries were stored.
     stirred: Notify,
+    /// Events were stored.
     given: Notify,
 }
 
@@ -331,8 +342,8 @@ impl Ingress {
         }
     }
 
-    /// Waits until something is stored or the time is come, at most a second by the wall: a clock that is set is seen soon.
-    async fn rest(&self, until: Option<i64>, stirred: &Notify) {
+    /// Waits until the time is come, at most a second by the wall: a clock that is set is seen soon.
+    async fn rest(&self, until: Option<i64>) {
         let most = Duration::from_secs(1);
         let wait = until.map_or(most, |until| {
             Duration::from_millis(
@@ -342,7 +353,7 @@ impl Ingress {
                     .unsigned_abs(),
             )
         });
-        let _ = tokio::time::timeout(wait, stirred.notified()).await;
+        tokio::time::sleep(wait).await;
     }
 }
 

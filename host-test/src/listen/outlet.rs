@@ -34,16 +34,30 @@ pub enum OutletError {
     /// The file is none of ours.
     #[error("{0} ends with a line that is no event; name another file")]
     Foreign(PathBuf),
+    /// What is there came out of another journal.
+    #[error(
+        "the file ends with an event of another journal ({0}): which of ours it has can't be told; name another file, or the journal that it belongs to"
+    )]
+    OtherJournal(String),
     /// It did not take this event; others may do.
     #[error("{0}")]
     Refused(String),
 }
 
+/// How far an outlet came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Whose event: numbers of another journal say nothing.
+    pub journal: String,
+    /// Its number.
+    pub seq: i64,
+}
+
 /// Takes events.
 #[async_trait]
 pub trait Outlet: Send {
-    /// The number of the last event that it has for sure; asked once, at the start.
-    async fn reached(&mut self) -> Result<Option<i64>, OutletError> {
+    /// The last event that it has for sure; asked once, at the start.
+    async fn reached(&mut self) -> Result<Option<Reached>, OutletError> {
         Ok(None)
     }
 
@@ -62,17 +76,22 @@ impl Ingress {
         self.catch_up(&mut outlet).await?;
         loop {
             if !self.give_once(&mut outlet).await? {
-                self.rest(None, &self.inner.given).await;
+                tokio::select! {
+                    () = self.rest(None) => {}
+                    () = self.inner.given.notified() => {}
+                }
             }
         }
     }
 
     /// Strikes off what the outlet has already.
     pub async fn catch_up(&self, outlet: &mut impl Outlet) -> Result<(), ListenError> {
-        if let Some(seq) = outlet.reached().await? {
-            self.inner.journal.given_up_to(seq).await?;
+        match outlet.reached().await? {
+            Some(reached) if !self.inner.journal.given_up_to(reached.clone()).await? => {
+                Err(OutletError::OtherJournal(reached.journal).into())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Gives out what is due. False: nothing was.
@@ -126,7 +145,7 @@ impl<W: std::io::Write + Send> Outlet for LineOutlet<W> {
 pub struct FileOutlet {
     path: PathBuf,
     file: File,
-    reached: Option<i64>,
+    reached: Option<Reached>,
 }
 
 impl FileOutlet {
@@ -145,8 +164,13 @@ impl FileOutlet {
             None => None,
             Some(line) => {
                 let line: Option<Value> = serde_json::from_slice(&line).ok();
-                let seq = line.as_ref().and_then(|line| line.get("seq")?.as_i64());
-                Some(seq.ok_or_else(|| OutletError::Foreign(path.to_owned()))?)
+                let reached = line.as_ref().and_then(|line| {
+                    Some(Reached {
+                        journal: line.get("journal")?.as_str()?.to_owned(),
+                        seq: line.get("seq")?.as_i64()?,
+                    })
+                });
+                Some(reached.ok_or_else(|| OutletError::Foreign(path.to_owned()))?)
             }
         };
         file.set_len(whole).map_err(lost)?;
@@ -187,8 +211,8 @@ fn last_line(file: &mut File) -> std::io::Result<(u64, Option<Vec<u8>>)> {
 
 #[async_trait]
 impl Outlet for FileOutlet {
-    async fn reached(&mut self) -> Result<Option<i64>, OutletError> {
-        Ok(self.reached)
+    async fn reached(&mut self) -> Result<Option<Reached>, OutletError> {
+        Ok(self.reached.clone())
     }
 
     async fn take(&mut self, events: &[(String, String)]) -> Result<(), OutletError> {

@@ -19,7 +19,10 @@ impl Ingress {
     pub(super) async fn work_on(&self) -> Result<(), ListenError> {
         loop {
             if let Err(next) = self.work_once().await? {
-                self.rest(next, &self.inner.stirred).await;
+                tokio::select! {
+                    () = self.rest(next) => {}
+                    () = self.inner.stirred.notified() => {}
+                }
             }
         }
     }

@@ -1,13 +1,14 @@
 //! What the host keeps between runs: connections and their secrets, encrypted, in one SQLite file.
 //!
 //! `key.rs` is the key, `seal.rs` encrypts with it, `schema.rs` makes the tables and brings old ones up to date,
-//! `writer.rs` owns the database in a thread of its own, `connections.rs` has what is asked of it. The command opens a
+//! `file.rs` is what every database of the host has in common, `writer.rs` owns the database in a thread of its own, `connections.rs` has what is asked of it. The command opens a
 //! store and hands it to tenants as their `Credentials`; the store calls nothing of the runtime.
 //!
 //! Processes share a store: SQLite orders what they write, and a lease in the connection's row gives a refresh to one of them. Only opening
 //! takes turns, by a lock on a file beside the database, because it may make or change the tables.
 
 mod connections;
+pub(crate) mod file;
 mod key;
 mod schema;
 mod seal;
@@ -120,7 +121,11 @@ impl Store {
         patience: Duration,
     ) -> Result<Self, StoreError> {
         Self::make_folder(folder)?;
-        let _turn = writer::lock(&folder.join(LOCK), folder, patience)?;
+        let path = folder.join(LOCK);
+        let turn = file::lock(&path, patience);
+        let _turn = turn
+            .map_err(|error| StoreError::File { path, error })?
+            .ok_or_else(|| StoreError::InUse(folder.to_owned()))?;
         let writer = Writer::start(&folder.join(DATABASE), key)?;
         Ok(Self { writer })
     }
@@ -132,35 +137,20 @@ impl Store {
 
     /// Makes a folder that only its owner may look into; one that is there stays as it is.
     pub fn make_folder(folder: &Path) -> Result<(), StoreError> {
-        private_folder(folder).map_err(|error| StoreError::File {
+        file::private_folder(folder).map_err(|error| StoreError::File {
             path: folder.to_owned(),
             error,
         })
     }
 }
 
-/// Makes a folder that only its owner may look into; one that is there stays as it is.
-pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
+impl From<file::Unmigrated> for StoreError {
+    fn from(error: file::Unmigrated) -> Self {
+        match error {
+            file::Unmigrated::Newer { found, known } => Self::Newer { found, known },
+            file::Unmigrated::Database(error) => error.into(),
+        }
     }
-    builder.create(folder)
-}
-
-/// A file that only its owner may read and write; made if it is not there.
-pub(crate) fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The tables, and how those of an older version become today's.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use super::StoreError;
+use super::file::migrate;
 
 /// One step for each version. A step that was released is never changed; what is new is one more step.
 const STEPS: [&str; 2] = [
@@ -48,9 +49,6 @@ ALTER TABLE connection ADD COLUMN lease_until INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 
-/// Today's version.
-pub(super) const VERSION: u32 = STEPS.len() as u32;
-
 /// Sets the connection up and brings the tables to today's version, all or nothing.
 pub(super) fn prepare(database: &mut Connection) -> Result<(), StoreError> {
     // FULL: a commit that was acknowledged survives a power cut, and a rotated refresh token that is lost is lost for good.
@@ -59,20 +57,7 @@ pub(super) fn prepare(database: &mut Connection) -> Result<(), StoreError> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; \
          PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;",
     )?;
-    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > VERSION {
-        return Err(StoreError::Newer {
-            found,
-            known: VERSION,
-        });
-    }
-    for step in STEPS.iter().skip(found as usize) {
-        transaction.execute_batch(step)?;
-    }
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
-    Ok(())
+    migrate(database, &STEPS).map_err(StoreError::from)
 }
 
 #[cfg(test)]
@@ -87,7 +72,7 @@ mod tests {
         let version: u32 = database
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap();
-        assert_eq!(version, VERSION);
+        assert_eq!(version as usize, STEPS.len());
     }
 
     #[test]

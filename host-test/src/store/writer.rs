@@ -1,16 +1,15 @@
 //! The thread that owns the database. SQLite has one writer at a time, and a commit waits for the disk: neither may hold
 //! up the threads that run calls.
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _};
 use tokio::sync::oneshot;
 
+use super::file::private_file;
 use super::seal::Sealer;
-use super::{StoreError, VaultKey, private_file, schema};
+use super::{StoreError, VaultKey, schema};
 
 type Job = Box<dyn FnOnce(&mut Ledger) + Send>;
 
@@ -88,26 +87,6 @@ fn check_key(database: &Connection, sealer: &Sealer) -> Result<(), StoreError> {
                 [&key[..]],
             )?;
             Ok(())
-        }
-    }
-}
-
-/// Takes the lock, or says that the store is in use when the patience is at its end.
-pub(super) fn lock(path: &Path, folder: &Path, patience: Duration) -> Result<File, StoreError> {
-    let failed = |error| StoreError::File {
-        path: path.to_owned(),
-        error,
-    };
-    let file = private_file(path).map_err(failed)?;
-    let until = Instant::now() + patience;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
     }
 }

@@ -6,6 +6,8 @@ mod isolation;
 mod mock;
 mod signed_in;
 mod spans;
+#[path = "../support/mod.rs"]
+mod support;
 mod tokens;
 mod typed;
 mod vault;

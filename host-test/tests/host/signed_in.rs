@@ -1,35 +1,19 @@
 //! The real component signs in at the fake account, and stays signed in.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::connector;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use capsule_host::egress::{InProcess, Origin, Secret};
 use capsule_host::fake::{Clock, DropWhen, Fake, FakeOptions, Fault, FaultRule};
-use capsule_host::runtime::{
-    CallError, Connector, Host, HostOptions, Revoke, Tenant, TenantBuilder, auth, types,
-};
+use capsule_host::runtime::{CallError, Connector, Revoke, Tenant, TenantBuilder, auth, types};
 use http::Method;
 use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
 
 const REDIRECT: &str = "http://127.0.0.1:8917/callback";
-
-pub(super) fn connector() -> Connector {
-    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/capsule_crm.wasm");
-    let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(built, PathBuf::from);
-    let bytes = std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
-    Host::new(HostOptions {
-        slots: 8,
-        ..HostOptions::default()
-    })
-    .unwrap()
-    .load(&bytes)
-    .unwrap()
-}
 
 pub(super) fn fake() -> Fake {
     let fake = Fake::new(FakeOptions {

@@ -1,8 +1,6 @@
 //! The typed face in an engine that is not the bundled host: plain wasmtime, values by their types. What comes back is what the same
 //! call gives as JSON.
 
-use std::path::PathBuf;
-
 use capsule_host::fake::{Fake, FakeOptions};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
@@ -96,11 +94,7 @@ impl Running {
         let mut config = Config::new();
         config.wasm_component_model(true);
         let engine = Engine::new(&config).unwrap();
-        let file = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/capsule_crm.wasm"),
-            PathBuf::from,
-        );
-        let component = Component::from_file(&engine, file).unwrap();
+        let component = Component::from_file(&engine, crate::support::full()).unwrap();
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();

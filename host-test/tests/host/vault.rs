@@ -14,7 +14,8 @@ use capsule_host::runtime::{Connector, Tenant};
 use capsule_host::store::{NewConnection, Profile, Store, VaultKey};
 use futures::future::join_all;
 
-use super::signed_in::{connector, fake, sign_in, tenant};
+use super::signed_in::{fake, sign_in, tenant};
+use super::support::connector;
 
 const NAME: &str = "northwind";
 

@@ -14,6 +14,8 @@ mod opportunities;
 mod parties;
 mod projects;
 mod settings;
+#[path = "../support/mod.rs"]
+mod support;
 mod sync;
 mod tags;
 mod tasks;
@@ -21,12 +23,11 @@ mod timeline;
 mod tracks;
 mod triggers;
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use capsule_host::egress::{InProcess, Origin, Secret};
 use capsule_host::fake::{Fake, FakeOptions};
-use capsule_host::runtime::{CallError, Connector, Host, HostOptions, Tenant};
+use capsule_host::runtime::{CallError, Connector, Tenant};
 use serde_json::{Value, json};
 
 /// A component that is connected to an account.
@@ -35,29 +36,6 @@ struct Scene {
     fake: Fake,
     connector: Connector,
     tenant: Tenant,
-}
-
-/// Where a component is: as the variable says, else where `cargo xtask build` puts it.
-fn place_of(name: &str, variable: &str) -> PathBuf {
-    let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
-    std::env::var_os(variable).map_or_else(|| built().join(name), PathBuf::from)
-}
-
-/// The component, compiled once for all tests.
-fn connector() -> Connector {
-    static LOADED: OnceLock<Connector> = OnceLock::new();
-    let load = || {
-        let path = place_of("capsule_crm.wasm", "CAPSULE_COMPONENT");
-        let bytes = std::fs::read(&path)
-            .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()));
-        let host = Host::new(HostOptions {
-            slots: 64,
-            ..HostOptions::default()
-        })
-        .unwrap();
-        host.load(&bytes).unwrap()
-    };
-    LOADED.get_or_init(load).clone()
 }
 
 impl Scene {
@@ -83,7 +61,7 @@ impl Scene {
             .unwrap();
         Self {
             fake,
-            connector: connector(),
+            connector: support::connector(),
             tenant,
         }
     }

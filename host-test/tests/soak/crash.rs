@@ -65,7 +65,7 @@ async fn child() {
     };
     let told: Value = serde_json::from_str(&told).unwrap();
     let text = |key: &str| told[key].as_str().unwrap();
-    let connector = super::connector();
+    let connector = super::support::connector();
     let tenant = Tenant::builder("crash")
         .access_token(Secret::from(text("token")))
         .grant(Origin::parse(text("url")).unwrap())

@@ -7,12 +7,13 @@
 
 mod crash;
 mod oracle;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use capsule_host::egress::{InProcess, Origin, Secret};
 use capsule_host::fake::Fake;
 use capsule_host::listen::{Clock, FileOutlet, Ingress, ListenError, ListenOptions, Plan};
 use capsule_host::runtime::triggers::{DeliveryMode, Listener};
-use capsule_host::runtime::{Connector, Host, HostOptions, Tenant};
+use capsule_host::runtime::{Connector, Tenant};
 use futures::FutureExt as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -72,15 +73,6 @@ pub(crate) fn listeners() -> Vec<Listener> {
     let mut all: Vec<_> = TRIGGERS.iter().map(|one| listener(one, one)).collect();
     all.push(listener("parties again", "party.updated"));
     all
-}
-
-pub(crate) fn component() -> Vec<u8> {
-    let path = std::env::var_os("CAPSULE_COMPONENT").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/capsule_crm.wasm"),
-        PathBuf::from,
-    );
-    std::fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask build`", path.display()))
 }
 
 thread_local! {
@@ -511,15 +503,6 @@ fn number(name: &str, otherwise: u32) -> u32 {
         .unwrap_or(otherwise)
 }
 
-pub(crate) fn connector() -> Connector {
-    let host = Host::new(HostOptions {
-        slots: 4,
-        ..HostOptions::default()
-    })
-    .unwrap();
-    host.load(&component()).unwrap()
-}
-
 /// Without the messages of processes that die on purpose.
 fn hush() {
     let told = std::panic::take_hook();
@@ -533,7 +516,7 @@ fn hush() {
 #[tokio::test]
 async fn nothing_is_missed_doubled_or_made_up_by_hook_and_by_poll() {
     hush();
-    let connector = connector();
+    let connector = support::connector();
     let edits = number("SOAK_EDITS", 330);
     for seed in u64::from(number("SOAK_FROM", 1))..=u64::from(number("SOAK_SEEDS", 3)) {
         let polled = soak(&connector, seed, Mode::Poll, edits).await;
@@ -548,7 +531,7 @@ async fn nothing_is_missed_doubled_or_made_up_by_hook_and_by_poll() {
 #[tokio::test]
 async fn the_same_seed_gives_the_same_run() {
     hush();
-    let connector = connector();
+    let connector = support::connector();
     let first = soak(&connector, 7, Mode::Hooks, 60).await;
     let second = soak(&connector, 7, Mode::Hooks, 60).await;
     assert_eq!(first.hash, second.hash);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use capsule_host::runtime::catalog::{Effect, SchemaPair};
 use serde_json::{Value, json};
 
-use crate::{connector, place_of};
+use crate::support::{self, connector};
 use account::Account;
 
 /// How a call may end that no fault of the account or the way to it disturbs, beside a result.
@@ -78,10 +78,9 @@ fn faults(schema: &Value, value: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn the_command_tells_the_ids_of_the_catalogue() {
-    let path = place_of("capsule_crm.wasm", "CAPSULE_COMPONENT");
     let told = tokio::process::Command::new(env!("CARGO_BIN_EXE_capsule-host"))
         .args(["describe", "--json"])
-        .env("CAPSULE_COMPONENT", path)
+        .env("CAPSULE_COMPONENT", support::full())
         .output()
         .await
         .unwrap();
