@@ -44,7 +44,7 @@ pub(crate) use read::by_id;
 
 use crate::api::{Client, MOST_ANSWER_BYTES, too_large, unsupported};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::{OPERATIONS, Operation, Reading, check, nearest, operation};
+use crate::contract::{OPERATIONS, Operation, Reading, check, nearest, operation, way_out};
 use serde_json::Value;
 
 /// Runs one operation: JSON in, JSON out.
@@ -77,17 +77,7 @@ fn known(id: &str) -> Result<&'static Operation, Error> {
             .iter()
             .flat_map(|operation| operation.aliases.iter().copied().chain([operation.id]));
         let near = nearest(id, ids, 3);
-        let way_out = if near.is_empty() {
-            "catalog.operations lists what there is.".to_owned()
-        } else {
-            format!(
-                "Did you mean {}?",
-                near.iter()
-                    .map(|id| format!("`{id}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )
-        };
+        let way_out = way_out(&near, "catalog.operations lists what there is.");
         unsupported(format!(
             "There is no operation `{}`. {way_out}",
             crate::contract::brief(id)

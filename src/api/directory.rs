@@ -12,7 +12,7 @@ use crate::bindings::capsule::crm::types::{
     ActivityTypeRef, NestedName, NestedTeam, NestedUser, Ref, Tag,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::nearest;
+use crate::contract::{nearest, way_out};
 use crate::model::field::{Definition, Entity};
 use crate::model::same;
 use serde_json::Value;
@@ -396,25 +396,16 @@ pub(crate) fn resolve<'a>(
         [(id, _)] => Ok(*id),
         [] => {
             let near = nearest(name, known.clone().map(|(_, label)| label), 3);
-            let way_out = if near.is_empty() {
-                let some: Vec<_> = known
-                    .take(10)
-                    .map(|(_, label)| format!("`{label}`"))
-                    .collect();
-                if some.is_empty() {
-                    "There is none at all.".to_owned()
-                } else {
-                    format!("There are: {}.", some.join(", "))
-                }
+            let some: Vec<_> = known
+                .take(10)
+                .map(|(_, label)| format!("`{label}`"))
+                .collect();
+            let otherwise = if some.is_empty() {
+                "There is none at all.".to_owned()
             } else {
-                format!(
-                    "Did you mean {}?",
-                    near.iter()
-                        .map(|label| format!("`{label}`"))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                )
+                format!("There are: {}.", some.join(", "))
             };
+            let way_out = way_out(&near, &otherwise);
             Err(invalid(
                 pointer,
                 "not-found",

@@ -6,13 +6,13 @@
 //! themselves; `-` stands for the last row that the input has.
 
 use super::offers::{Ask, KINDS, Offer, Offered};
-use super::{Described, known, way_out};
+use super::{Described, known};
 use crate::api::{Client, invalid, stale_cursor, unsupported, violation};
 use crate::bindings::exports::integration::connector::catalog::{
     Choice, ChoicePage, ChoicesRequest,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::{Choices, Hints, Record, Shape, brief, fingerprint, nearest};
+use crate::contract::{Choices, Hints, Record, Shape, brief, fingerprint, nearest, way_out};
 use crate::model::same;
 use serde_json::Value;
 

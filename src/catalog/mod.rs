@@ -18,7 +18,7 @@ pub use schemas::{account_schemas, general_schemas};
 
 use crate::api::unsupported;
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{OPERATIONS, Shape, TRIGGERS, brief, nearest, operation, trigger};
+use crate::contract::{OPERATIONS, Shape, TRIGGERS, brief, nearest, operation, trigger, way_out};
 
 /// What has schemas and choices: an operation, or a trigger with its options and the data of its events.
 #[derive(Clone, Copy, Debug)]
@@ -54,18 +54,4 @@ fn known(id: &str) -> Result<Described, Error> {
             "catalog.operations and catalog.triggers list what there is."
         )
     )))
-}
-
-/// `Did you mean ...?`, or something else to do.
-fn way_out(near: &[&str], otherwise: &str) -> String {
-    if near.is_empty() {
-        return otherwise.to_owned();
-    }
-    format!(
-        "Did you mean {}?",
-        near.iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    )
 }

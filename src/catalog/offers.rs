@@ -3,13 +3,13 @@
 //! Records are chosen by their id as a number, titles, countries and names of filters as texts. Custom fields are chosen by the id of
 //! their definition: as a number where a reference stands, as a text of digits where it is the key of an object.
 
+use super::Described;
 use super::schemas::Audience;
-use super::{Described, way_out};
 use crate::actions::by_id;
 use crate::api::{Call, Client, Course, Roster, Span, invalid};
 use crate::bindings::capsule::crm::types::{FilterOperator, Ref};
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{Json, Shape, brief, nearest};
+use crate::contract::{Json, Shape, brief, nearest, way_out};
 use crate::model::field::{Definition, Entity, FieldType};
 use crate::model::filter::{FilterField, FilterType, fields as filter_fields_of, operators};
 use crate::model::joined;

@@ -15,7 +15,7 @@ mod shape;
 pub use check::{Reading, check, required};
 pub(crate) use check::{brief, is_date};
 pub use json::Json;
-pub use nearest::nearest;
+pub use nearest::{nearest, way_out};
 pub use schema::schema;
 pub use shape::{
     Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Trigger, Variant,

@@ -36,6 +36,21 @@ pub fn nearest<'a>(
     names
 }
 
+/// `Did you mean ...?` with the nearest names, or something else to do where there are none.
+#[must_use]
+pub fn way_out(near: &[&str], otherwise: &str) -> String {
+    if near.is_empty() {
+        return otherwise.to_owned();
+    }
+    format!(
+        "Did you mean {}?",
+        near.iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
+}
+
 /// Longer names are compared by their beginning, so that a hostile name costs little.
 const LONGEST: usize = 64;
 

@@ -8,7 +8,7 @@ use crate::bindings::capsule::crm::types::{
 };
 use crate::bindings::exports::integration::connector::triggers::{DeliveryMode, Listener};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::{Json, Reading, TRIGGERS, Trigger, brief, check, nearest, trigger};
+use crate::contract::{Json, Reading, TRIGGERS, Trigger, brief, check, nearest, trigger, way_out};
 use crate::model::Embeds;
 use crate::model::time::Seconds;
 use serde_json::{Map, Value};
@@ -213,11 +213,6 @@ fn unknown(id: &str) -> Error {
         .iter()
         .flat_map(|trigger| trigger.aliases.iter().copied().chain([trigger.id]));
     let near = nearest(id, ids, 3);
-    let way_out = if near.is_empty() {
-        "catalog.triggers lists what there is.".to_owned()
-    } else {
-        let near: Vec<_> = near.iter().map(|id| format!("`{id}`")).collect();
-        format!("Did you mean {}?", near.join(", "))
-    };
+    let way_out = way_out(&near, "catalog.triggers lists what there is.");
     unsupported(format!("There is no trigger `{}`. {way_out}", brief(id)))
 }
