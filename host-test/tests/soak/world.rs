@@ -367,9 +367,9 @@ impl World {
         }
     }
 
-    /// Somebody imports a list: more than a page of records, within a few seconds.
+    /// Somebody imports a list: more events than one poll gives, within a few seconds.
     pub(crate) async fn import(&mut self) {
-        for n in 0..self.rng.u32(110..230) {
+        for n in 0..self.rng.u32(240..320) {
             let body = json!({"party": {"type": "person", "firstName": format!("Row {n}")}});
             let (status, answer) = self.send("POST", "/parties", Some(body)).await;
             assert!(status < 300, "{answer}");
