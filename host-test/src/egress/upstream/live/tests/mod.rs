@@ -1,0 +1,4 @@
+//! Against servers on this machine.
+
+mod kept;
+mod tls;
