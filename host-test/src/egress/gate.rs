@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{BodyRules, Reader, guarded};
-use super::governor::{Turn, too_many_requests};
+use super::governor::too_many_requests;
 use super::headers;
 use super::origin::Scheme;
 use super::placeholder::{Held, HeldValue, Placeholders};
@@ -491,21 +491,18 @@ impl Gate {
         if admitted.place != Place::Api || !with_token {
             return None;
         }
-        match account.governor.turn(self.limits.wait_in_place) {
-            Turn::Go => None,
-            Turn::GoAfter(wait) => {
-                let _ = timeout_at(deadline, sleep(wait)).await;
-                None
-            }
-            Turn::NotNow(quota) => {
-                self.tally.note(format!(
-                    "the rate limit of {} requests is used up; it ends in {} s",
-                    quota.limit,
-                    quota.resets_in.as_secs()
-                ));
-                Some(too_many_requests(&quota).map(whole))
-            }
-        }
+        let turn = account
+            .governor
+            .turn(&account.tenant, self.limits.wait_in_place);
+        let Ok(Err(quota)) = timeout_at(deadline, turn).await else {
+            return None;
+        };
+        self.tally.note(format!(
+            "the rate limit of {} requests is used up; it ends in {} s",
+            quota.limit,
+            quota.resets_in.as_secs()
+        ));
+        Some(too_many_requests(&quota).map(whole))
     }
 
     async fn attempt(

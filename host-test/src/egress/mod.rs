@@ -2,7 +2,7 @@
 //!
 //! A request comes from `wasi.rs` (the glue to `wasi:http`) to `gate.rs`, which tells its way in order: admit it by
 //! policy (`target.rs`, `headers.rs`, `grants.rs`), put real credentials in place of placeholders (`placeholder.rs`,
-//! `token_endpoint.rs`), wait for quota (`governor.rs`), send it to an ending (`upstream/`), repeat it once after a
+//! `token_endpoint.rs`), wait for quota (`governor.rs`, `turns.rs`), send it to an ending (`upstream/`), repeat it once after a
 //! refused token (`refresher.rs`), and guard the answer (`answer.rs`, `redact.rs`). What was refused says why and what
 //! would allow it (`denial.rs`).
 //!
@@ -24,6 +24,7 @@ mod refresher;
 mod secret;
 mod target;
 mod token_endpoint;
+mod turns;
 mod upstream;
 mod wasi;
 
@@ -49,4 +50,5 @@ pub use upstream::{
 };
 
 pub(crate) use gate::{Gate, Tallied};
+pub(crate) use turns::{Ticket, Turns};
 pub(crate) use wasi::Hooks;

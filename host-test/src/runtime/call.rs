@@ -530,8 +530,8 @@ impl<'a> Call<'a> {
         F: for<'b> FnOnce(Exports<'b>) -> Run<'b, T>,
     {
         let _place = self.tenant.place().await?;
-        let slots = self.connector.host.shared.slots.clone();
-        let _slot = slots.acquire_owned().await.map_err(|_| HostError::Closed)?;
+        let slots = &self.connector.host.shared.slots;
+        let _slot = slots.acquire(&self.tenant.inner.account.tenant).await?;
         let quota = || self.tenant.governor().quota();
         let span = span::of(self.tenant.name(), operation);
         let result = sandbox::run(&self.connector.pre, gate, environment, bounds, function)

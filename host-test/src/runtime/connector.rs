@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::bindings::catalog::{Descriptor, Operation, SchemaPair, SchemaScope, Trigger};
 use super::bindings::types::Error;
 use super::call::Call;
-use super::error::{CallError, HostError};
+use super::error::CallError;
 use super::host::Host;
 use super::limits::Limits;
 use super::sandbox::{self, Exports, Prepared};
@@ -86,8 +86,8 @@ impl Connector {
     {
         let gate = Arc::new(Gate::closed(self.digest));
         let (bounds, _) = Limits::default().bounds(None);
-        let slots = self.host.shared.slots.clone();
-        let _slot = slots.acquire_owned().await.map_err(|_| HostError::Closed)?;
+        // Nobody's calls take turns with the tenants' as one more tenant's.
+        let _slot = self.host.shared.slots.acquire(&Arc::from("")).await?;
         let (value, _) = sandbox::run(&self.pre, gate, Vec::new(), &bounds, function).await?;
         Ok(value)
     }

@@ -15,6 +15,7 @@ use super::connector::Connector;
 use super::limits::TICK;
 use super::memory_watch::{Creator, MemoryWatch};
 use super::sandbox::{self, Prepared, Sandbox};
+use super::slots::Slots;
 use crate::egress::ComponentDigest;
 
 /// Core instances, tables and memories that a pool slot has room for.
@@ -106,7 +107,7 @@ pub(super) struct Shared {
     engine: Engine,
     linker: Linker<Sandbox>,
     /// Sandboxes for calls.
-    pub(super) slots: Arc<Semaphore>,
+    pub(super) slots: Arc<Slots>,
     /// Sandboxes for refreshes: a call that waits for a newer token holds a slot, and must not wait for another one.
     pub(super) reserve: Arc<Semaphore>,
     total: usize,
@@ -138,7 +139,7 @@ impl Host {
             shared: Arc::new(Shared {
                 engine,
                 linker,
-                slots: Arc::new(Semaphore::new(total)),
+                slots: Slots::new(total),
                 reserve: Arc::new(Semaphore::new(reserve)),
                 total,
                 pooled,

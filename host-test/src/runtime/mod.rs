@@ -1,7 +1,7 @@
 //! Loads components and runs calls, each in a sandbox of its own.
 //!
 //! `host.rs` sets up the engine and loads; `connector.rs` is a loaded component; `tenant.rs` says for whom a call runs;
-//! `call.rs` has every function of the contract; `sandbox.rs` makes the store, limits it, and reads its end; `span.rs` tells tracing of it. `refresh.rs`
+//! `call.rs` has every function of the contract; `slots.rs` gives each tenant its turn; `sandbox.rs` makes the store, limits it, and reads its end; `span.rs` tells tracing of it. `refresh.rs`
 //! gets newer tokens when the egress asks. The command, tests and benches call this folder; it calls the egress, and
 //! the egress calls back only through the `Refresher` trait.
 
@@ -18,6 +18,7 @@ mod meter;
 mod refresh;
 mod report;
 mod sandbox;
+mod slots;
 mod span;
 mod tenant;
 

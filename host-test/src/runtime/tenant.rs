@@ -101,8 +101,8 @@ impl Tenant {
         Ok(self.credentials().load(self.connection()).await?)
     }
 
-    /// Waits for one of the tenant's places. Tenants then queue for the host's slots in the order of their coming, each
-    /// with at most `concurrency` calls: one tenant can't crowd out the others.
+    /// Waits for one of the tenant's places. Only a call that has one waits for the host's slots, where tenants come in
+    /// turn: one tenant can't crowd out the others.
     pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, HostError> {
         let running = self.inner.running.clone();
         if let Ok(place) = running.clone().try_acquire_owned() {

@@ -9,5 +9,6 @@ mod spans;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
+mod turns;
 mod typed;
 mod vault;
