@@ -12,7 +12,8 @@ const SHOWN: usize = 80;
 
 /// Begins the span of a call.
 pub(super) fn of(tenant: &str, operation: &str) -> Span {
-    let operation: String = operation.chars().take(SHOWN).collect();
+    let cut = operation.char_indices().nth(SHOWN);
+    let operation = cut.map_or(operation, |(at, _)| &operation[..at]);
     tracing::info_span!(
         "call",
         tenant,
