@@ -56,6 +56,11 @@ async fn good(connector: &Connector, tenant: &Tenant) {
     );
 }
 
+/// A guest for the next call, where the bad one has no good side.
+fn harmless(host: &Host) -> Connector {
+    host.load(&guest("unreachable", "")).unwrap()
+}
+
 #[tokio::test]
 async fn a_guest_that_loops_is_stopped_and_the_next_call_works() {
     let connector = host().load(&guest("(loop $l (br $l))", "")).unwrap();
@@ -187,9 +192,11 @@ async fn a_guest_that_keeps_a_million_resources_is_stopped() {
             "(loop $l (drop (call $fields)) (br $l)) unreachable",
         )],
     );
-    let connector = host().load(&guest).unwrap();
+    let host = host();
+    let connector = host.load(&guest).unwrap();
     let tenant = tenant(Limits::default());
     assert!(matches!(bad(&connector, &tenant).await, Stop::Trap(text) if text.contains("table")));
+    good(&harmless(&host), &tenant).await;
 }
 
 #[tokio::test]
@@ -215,7 +222,8 @@ async fn a_list_that_names_one_long_text_four_million_times_does_not_fill_the_ho
         &body,
         &[("integration:connector/triggers@0.1.0#poll", "(call $batch)")],
     );
-    let connector = host().load(&guest).unwrap();
+    let host = host();
+    let connector = host.load(&guest).unwrap();
     let tenant = tenant(Limits::default());
     let position = capsule_host::runtime::triggers::Position::Now;
     match connector.call(&tenant).poll(Vec::new(), position, 1).await {
@@ -225,6 +233,7 @@ async fn a_list_that_names_one_long_text_four_million_times_does_not_fill_the_ho
         }) => assert!(text.contains("fuel"), "{text}"),
         other => panic!("{:?}", other.map(|answer| answer.value.notes.len())),
     }
+    good(&harmless(&host), &tenant).await;
 }
 
 /// Where `batch.notes` stands in the result of `poll`.

@@ -1,5 +1,6 @@
-//! The host's promises, each against a guest that tries to break it.
+//! The host's promises, each against a guest that tries to break it. `docs/security.md` names the test of each attack.
 
+mod attacks;
 mod egress;
 mod guests;
 mod isolation;
