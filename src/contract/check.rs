@@ -1,6 +1,6 @@
 //! Judges JSON by a shape. Only what passes is turned into the model, which then can't fail.
 
-use super::json;
+use super::json::{self, Json as _};
 use super::nearest::nearest;
 use super::shape::{Field, Hints, Record, Shape, Variant};
 use crate::bindings::integration::connector::types::Violation;
@@ -11,12 +11,13 @@ use serde_json::{Map, Value};
 pub enum Reading {
     /// A caller: unknown keys are faults, ranges and formats are held.
     Input,
-    /// The vendor: unknown keys are ignored, lists and booleans may be missing, ranges and formats are its own affair.
+    /// The vendor: lists and booleans may be missing, ranges and formats are its own affair. The value becomes what the model would make of
+    /// it: unknown keys are taken out, what is missing is filled in.
     Answer,
 }
 
 /// Every fault of the value, each with its pointer; none means that it fits. Whole numbers that are written with a fraction of zero
-/// become integers, and texts of digits become ids where the field says so.
+/// become integers, and texts of digits become ids where the field says so. See [`Reading::Answer`] for what else changes.
 ///
 /// At most 100 faults are told. A key of more than 200 bytes is not repeated: the fault then points at what holds it.
 #[must_use]
@@ -82,11 +83,12 @@ impl Judge {
                 }
             }
             Shape::Integer { least, most } => self.integer(*least, *most, hints, value),
-            Shape::Number => {
-                if !value.is_number() {
-                    self.wrong_type("a number", value);
-                }
-            }
+            Shape::Number => match value.as_f64() {
+                // However the vendor writes it.
+                Some(number) if self.reading == Reading::Answer => *value = number.to_json(),
+                Some(_) => {}
+                None => self.wrong_type("a number", value),
+            },
             Shape::Text => self.text(hints, value),
             Shape::Json => {}
             Shape::Bytes => match value.as_str() {
@@ -242,6 +244,11 @@ impl Judge {
         for field in record.fields {
             self.field(field, object);
         }
+        if self.reading == Reading::Answer {
+            object.retain(|key, value| {
+                !value.is_null() && record.fields.iter().any(|field| field.json == key.as_str())
+            });
+        }
     }
 
     fn field(&mut self, field: &Field, object: &mut Map<String, Value>) {
@@ -252,6 +259,8 @@ impl Judge {
                     self.at(field.json, |judge| {
                         judge.fault("required", format!("`{}` is required", field.json))
                     });
+                } else if let Some(empty) = self.empty(field) {
+                    object.insert(field.json.to_owned(), empty);
                 }
                 return;
             }
@@ -265,6 +274,8 @@ impl Judge {
                         format!("`{}` is required and can't be null", field.json),
                     )
                 });
+            } else if let Some(empty) = self.empty(field) {
+                *value = empty;
             }
             return;
         }
@@ -282,6 +293,20 @@ impl Judge {
     fn must(&self, field: &Field) -> bool {
         required(&field.shape)
             && !(self.reading == Reading::Answer && matches!(field.shape, Shape::Text))
+    }
+
+    /// What stands for a field that the vendor left out; none where nothing does.
+    fn empty(&self, field: &Field) -> Option<Value> {
+        if self.reading == Reading::Input {
+            return None;
+        }
+        match field.shape {
+            Shape::Boolean => Some(false.into()),
+            Shape::Text => Some("".into()),
+            Shape::List(_) => Some(Vec::<Value>::new().into()),
+            Shape::Map(_) => Some(Map::new().into()),
+            _ => None,
+        }
     }
 
     fn bare(&mut self, variant: &Variant, value: &mut Value) {
