@@ -684,7 +684,7 @@ fn texts(shape: &Shape, seen: &mut Vec<&'static str>, found: &mut impl FnMut(&st
     };
     match *shape {
         Shape::Boolean
-        | Shape::Integer { .. }
+        | Shape::Integer(_)
         | Shape::Number
         | Shape::Text
         | Shape::Json

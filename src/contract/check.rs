@@ -2,7 +2,7 @@
 
 use super::json::{self, Json as _};
 use super::nearest::nearest;
-use super::shape::{Field, Hints, Record, Shape, Variant};
+use super::shape::{Bounds, Field, Hints, Record, Shape, Variant};
 use crate::bindings::integration::connector::types::Violation;
 use serde_json::{Map, Value};
 
@@ -82,7 +82,7 @@ impl Judge {
                     self.wrong_type("true or false", value);
                 }
             }
-            Shape::Integer { least, most } => self.integer(*least, *most, hints, value),
+            Shape::Integer(bounds) => self.integer(bounds, hints, value),
             Shape::Number => match value.as_f64() {
                 // However the vendor writes it.
                 Some(number) if self.reading == Reading::Answer => *value = number.to_json(),
@@ -129,7 +129,8 @@ impl Judge {
         }
     }
 
-    fn integer(&mut self, least: i64, most: i64, hints: &Hints, value: &mut Value) {
+    fn integer(&mut self, bounds: &Bounds, hints: &Hints, value: &mut Value) {
+        let Bounds { least, most } = *bounds;
         let (least, most) = match (self.reading, hints.range) {
             (Reading::Input, Some((low, high))) => (low.max(least), high.min(most)),
             _ => (least, most),
@@ -178,7 +179,7 @@ impl Judge {
             }
             self.at(name, |judge| {
                 judge.key(key, name);
-                judge.shape(&item.shape, &item.hints, value);
+                judge.shape(&item.shape, item.hints, value);
             });
         }
     }
@@ -187,7 +188,7 @@ impl Judge {
     fn key(&mut self, field: &Field, name: &str) {
         match field.shape {
             // A pattern can hold 15 digits, but not the largest exact number. The vendor's own keys are not held to it.
-            Shape::Integer { .. } => {
+            Shape::Integer(_) => {
                 if json::id(name).is_none() || (name.len() > 15 && self.reading == Reading::Input) {
                     self.fault(
                         "type",
@@ -203,7 +204,7 @@ impl Judge {
                 format!("the key is empty; it is the {}", field.title.to_lowercase()),
             ),
             Shape::Text | Shape::Enum(_) => {
-                self.shape(&field.shape, &field.hints, &mut Value::from(name))
+                self.shape(&field.shape, field.hints, &mut Value::from(name))
             }
             // An id or a name: any text is one of them.
             _ => {}
@@ -285,7 +286,7 @@ impl Judge {
             *value = Value::from(id);
         }
         self.at(field.json, |judge| {
-            judge.shape(&field.shape, &field.hints, value)
+            judge.shape(&field.shape, field.hints, value)
         });
     }
 
@@ -314,7 +315,7 @@ impl Judge {
             if let Some(shape) = &case.shape
                 && accepts(shape, value)
             {
-                return self.shape(shape, &case.hints, value);
+                return self.shape(shape, case.hints, value);
             }
         }
         let kinds: Vec<_> = variant
@@ -345,7 +346,7 @@ impl Judge {
                     match variant.cases.iter().find(|case| case.json == name) {
                         Some(case) => match &case.shape {
                             Some(shape) => {
-                                self.at(name, |judge| judge.shape(shape, &case.hints, payload))
+                                self.at(name, |judge| judge.shape(shape, case.hints, payload))
                             }
                             None => self.fault(
                                 "type",
@@ -414,7 +415,7 @@ pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
     match shape {
         Shape::Json => true,
         Shape::Boolean => value.is_boolean(),
-        Shape::Integer { .. } | Shape::Number => value.is_number(),
+        Shape::Integer(_) | Shape::Number => value.is_number(),
         Shape::Text | Shape::Bytes | Shape::Enum(_) => value.is_string(),
         Shape::List(_) => value.is_array(),
         Shape::Map(_) | Shape::Record(_) => value.is_object(),
@@ -432,7 +433,7 @@ fn kind(shape: &Shape) -> &'static str {
     match shape {
         Shape::Json => "any JSON",
         Shape::Boolean => "true or false",
-        Shape::Integer { .. } => "a whole number",
+        Shape::Integer(_) => "a whole number",
         Shape::Number => "a number",
         Shape::Text | Shape::Bytes | Shape::Enum(_) => "a text",
         Shape::List(_) => "an array",

@@ -21,7 +21,8 @@ pub use json::Json;
 pub use nearest::{nearest, way_out};
 pub use schema::schema;
 pub use shape::{
-    Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Trigger, Variant,
+    Bounds, Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Trigger,
+    Variant,
 };
 
 #[allow(clippy::all, missing_docs)]
