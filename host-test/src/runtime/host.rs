@@ -30,7 +30,7 @@ const MAPPINGS_PER_SLOT: usize = 6;
 /// How a host is set up.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
-    /// Sandboxes at once, over all tenants.
+    /// Sandboxes at once, over all tenants. Where calls wait for one, their tenants take turns.
     pub slots: usize,
     /// Reserve the address space of all sandboxes at the start. Faster; without it each sandbox is mapped anew.
     pub pool: bool,

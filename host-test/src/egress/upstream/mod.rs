@@ -32,7 +32,7 @@ pub type AnswerBody = UnsyncBoxBody<Bytes, UpstreamError>;
 /// An admitted request. It holds real credentials: it has no `Debug`, and it must not be logged.
 #[derive(Clone)]
 pub struct Outbound {
-    /// For whom. Connections are never shared between tenants.
+    /// For whom: the tenant's name. Connections are never shared between tenants.
     pub tenant: Arc<str>,
     /// Where to.
     pub origin: Origin,
@@ -63,7 +63,7 @@ pub enum UpstreamError {
     /// The name does not exist, or the name server does not answer. Nothing was sent.
     #[error("the name {0} can't be resolved")]
     NameNotFound(String),
-    /// Nobody listens there. Nothing was sent.
+    /// Nobody listens there, or the connection was closed before the request went. Nothing was sent.
     #[error("the connection was refused")]
     Refused,
     /// No connection in time. Nothing was sent.

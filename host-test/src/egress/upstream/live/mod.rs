@@ -186,7 +186,10 @@ impl Upstream for Live {
         limits: &EgressLimits,
     ) -> Result<http::Response<AnswerBody>, UpstreamError> {
         if let Some(kept) = self.pool.take(&request.tenant, &request.origin).await {
-            match kept.exchange(on_the_wire(&request), &self.pool).await {
+            match kept
+                .exchange(on_the_wire(request.clone()), &self.pool)
+                .await
+            {
                 Err(failure) if failure.may_be_repeated() => {}
                 ended => return ended.map_err(|failure| failure.told(limits)),
             }
@@ -194,16 +197,16 @@ impl Upstream for Live {
         let connection = timeout(limits.connect, self.connect(&request, limits))
             .await
             .map_err(|_| UpstreamError::ConnectTimeout)??;
-        let ended = connection.exchange(on_the_wire(&request), &self.pool).await;
+        let ended = connection.exchange(on_the_wire(request), &self.pool).await;
         ended.map_err(|failure| failure.told(limits))
     }
 }
 
-fn on_the_wire(request: &Outbound) -> http::Request<Full<Bytes>> {
-    let mut outgoing = http::Request::new(Full::new(request.body.clone()));
-    *outgoing.method_mut() = request.method.clone();
-    *outgoing.uri_mut() = request.path.clone().into();
-    *outgoing.headers_mut() = request.headers.clone();
+fn on_the_wire(request: Outbound) -> http::Request<Full<Bytes>> {
+    let mut outgoing = http::Request::new(Full::new(request.body));
+    *outgoing.method_mut() = request.method;
+    *outgoing.uri_mut() = request.path.into();
+    *outgoing.headers_mut() = request.headers;
     if let Ok(host) = HeaderValue::from_str(&request.origin.authority()) {
         outgoing.headers_mut().insert(http::header::HOST, host);
     }
