@@ -150,7 +150,7 @@ mod tests {
             let tenants: Vec<Arc<str>> = ["a", "b", "c", "d"].map(Arc::from).into();
             let mut turns = Turns::default();
             let mut pushed: Vec<(Ticket, usize)> = Vec::new();
-            // (tenant, number, how often others came since it was its tenant's first)
+            // Tenant and number.
             let mut waiting: Vec<(usize, usize)> = Vec::new();
             // How often each tenant came since the given tenant last came or began to wait.
             let mut came = [[0_u32; 4]; 4];
@@ -175,10 +175,10 @@ mod tests {
                             prop_assert_eq!(first, at, "it overtook one of its own tenant");
                             waiting.remove(at.unwrap());
                             came[*tenant] = [0; 4];
-                            for other in 0..4 {
+                            for (other, came) in came.iter_mut().enumerate() {
                                 if other != *tenant && waiting.iter().any(|(of, _)| *of == other) {
-                                    came[other][*tenant] += 1;
-                                    prop_assert!(came[other][*tenant] <= 1, "a tenant came twice while another waited");
+                                    came[*tenant] += 1;
+                                    prop_assert!(came[*tenant] <= 1, "a tenant came twice while another waited");
                                 }
                             }
                         }
