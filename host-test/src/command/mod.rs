@@ -6,6 +6,7 @@
 
 mod account;
 mod batch;
+mod cache;
 mod call;
 mod component;
 mod connect;
