@@ -11,12 +11,7 @@ pub enum Shape {
     /// `true` or `false`.
     Boolean,
     /// A whole number within bounds.
-    Integer {
-        /// Smallest.
-        least: i64,
-        /// Largest.
-        most: i64,
-    },
+    Integer(&'static Bounds),
     /// Any number.
     Number,
     /// A text.
@@ -39,6 +34,15 @@ pub enum Shape {
     Enum(&'static Enum),
     /// One of several forms.
     Variant(&'static Variant),
+}
+
+/// The bounds of a whole number. Behind a reference, so that a shape is two words: there are a thousand of them.
+#[derive(Debug)]
+pub struct Bounds {
+    /// Smallest.
+    pub least: i64,
+    /// Largest.
+    pub most: i64,
 }
 
 /// A record.
@@ -64,7 +68,7 @@ pub struct Field {
     /// Its type.
     pub shape: Shape,
     /// What the tags say.
-    pub hints: Hints,
+    pub hints: &'static Hints,
 }
 
 /// An enum.
@@ -101,7 +105,7 @@ pub struct Case {
     /// The payload's type.
     pub shape: Option<Shape>,
     /// What the tags say.
-    pub hints: Hints,
+    pub hints: &'static Hints,
 }
 
 /// What the tags of a doc comment say.

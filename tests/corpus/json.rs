@@ -22,7 +22,7 @@ pub(crate) fn fitting(
 ) -> BoxedStrategy<Value> {
     match *shape {
         Shape::Boolean => any::<bool>().prop_map(Value::Bool).boxed(),
-        Shape::Integer { least, most } => integer(least, most, hints, reading),
+        Shape::Integer(bounds) => integer(bounds.least, bounds.most, hints, reading),
         Shape::Number => prop_oneof![
             any::<i32>().prop_map(Value::from),
             any::<i32>().prop_map(|number| Value::from(f64::from(number))),
@@ -53,8 +53,8 @@ pub(crate) fn fitting(
             Union::new(variant.cases.iter().map(move |case| {
                 match &case.shape {
                     None => Just(Value::from(case.json)).boxed(),
-                    Some(shape) if bare => fitting(shape, &case.hints, reading),
-                    Some(shape) => fitting(shape, &case.hints, reading)
+                    Some(shape) if bare => fitting(shape, case.hints, reading),
+                    Some(shape) => fitting(shape, case.hints, reading)
                         .prop_map(|payload| json!({case.json: payload}))
                         .boxed(),
                 }
@@ -178,7 +178,7 @@ fn object(record: &'static Record, reading: Reading) -> BoxedStrategy<Value> {
 
 /// A field that is there, null, or left out.
 fn field_of(field: &'static Field, reading: Reading) -> BoxedStrategy<Option<Value>> {
-    let mut value = fitting(&field.shape, &field.hints, reading);
+    let mut value = fitting(&field.shape, field.hints, reading);
     if field.hints.digits_are_id {
         value = prop_oneof![3 => value, 1 => "[0-9]{1,18}".prop_map(Value::from)].boxed();
     }
@@ -204,8 +204,8 @@ fn map(entry: &'static Record, reading: Reading) -> BoxedStrategy<Value> {
     // A key is written back as it stands here: an id has no leading zeros.
     let id = "0|[1-9][0-9]{0,14}";
     let key = match key.shape {
-        Shape::Integer { .. } => id.boxed(),
-        Shape::Text if key.hints.format.is_some() => text(&key.hints, reading)
+        Shape::Integer(_) => id.boxed(),
+        Shape::Text if key.hints.format.is_some() => text(key.hints, reading)
             .prop_map(|key| key.as_str().unwrap_or_default().to_owned())
             .boxed(),
         Shape::Text => prop_oneof!["(?s).{1,9}", "0?[0-9]{1,4}"].boxed(),
@@ -214,7 +214,7 @@ fn map(entry: &'static Record, reading: Reading) -> BoxedStrategy<Value> {
             .boxed(),
         _ => prop_oneof![id, "[A-Za-z][^0-9]{0,8}", "99999999999999999999"].boxed(),
     };
-    proptest::collection::vec((key, fitting(&value.shape, &value.hints, reading)), 0..3)
+    proptest::collection::vec((key, fitting(&value.shape, value.hints, reading)), 0..3)
         .prop_map(|entries| Value::Object(entries.into_iter().collect()))
         .boxed()
 }
@@ -429,7 +429,7 @@ fn without_fractions(value: Value) -> Value {
 fn words_of(shape: &Shape, words: &mut Vec<&'static str>) {
     match *shape {
         Shape::Boolean
-        | Shape::Integer { .. }
+        | Shape::Integer(_)
         | Shape::Number
         | Shape::Text
         | Shape::Json

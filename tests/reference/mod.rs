@@ -193,12 +193,7 @@ fn record(page: &mut String, name: &str, shape: &Shape) {
                     Some(shape) if variant.bare => kind(shape),
                     Some(shape) => format!("`{{\"{}\": …}}` with {}", case.json, kind(shape)),
                 };
-                let _ = writeln!(
-                    page,
-                    "| {json} | {}{} |",
-                    cell(case.doc),
-                    hints(&case.hints)
-                );
+                let _ = writeln!(page, "| {json} | {}{} |", cell(case.doc), hints(case.hints));
             }
         }
         _ => {}
@@ -219,7 +214,7 @@ fn fields(page: &mut String, record: &Record, input: bool) {
             field.json,
             kind(&field.shape),
             cell(help(field)),
-            hints(&field.hints),
+            hints(field.hints),
         );
     }
 }
@@ -264,7 +259,7 @@ fn cell(text: &str) -> String {
 fn kind(shape: &Shape) -> String {
     match shape {
         Shape::Boolean => "boolean".into(),
-        Shape::Integer { .. } => "integer".into(),
+        Shape::Integer(_) => "integer".into(),
         Shape::Number => "number".into(),
         Shape::Text => "text".into(),
         Shape::Json => "any JSON".into(),
