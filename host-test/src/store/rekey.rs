@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
 use super::connections::{kind_named, lease_left, sealed_in};
 use super::seal::{Place, Sealer};
@@ -38,7 +38,11 @@ impl Rekey {
             return Err(StoreError::SameKey);
         }
         let turn = Store::turn(folder, super::PATIENCE)?;
-        let mut database = Connection::open(folder.join(DATABASE))?;
+        // One that is not there is not made.
+        let mut database = Connection::open_with_flags(
+            folder.join(DATABASE),
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
         schema::prepare(&mut database)?;
         let mut rekey = Self {
             database,

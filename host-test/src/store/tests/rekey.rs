@@ -197,3 +197,25 @@ async fn the_tokens_of_a_refresh_that_runs_are_waited_for() {
     let store = Store::open(folder.path(), new_key()).unwrap();
     assert_eq!(access(&store, "a").await.unwrap(), "access-2");
 }
+
+#[tokio::test]
+async fn a_reader_that_holds_the_log_is_told_and_it_is_emptied_the_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    made(folder.path()).await;
+    let reader = rusqlite::Connection::open(folder.path().join(DATABASE)).unwrap();
+    let read = "BEGIN; SELECT count(*) FROM secret;";
+    reader.execute_batch(read).unwrap();
+    let held = finished(rekey(folder.path()));
+    assert!(matches!(held, Err(StoreError::LogInUse)), "{held:?}");
+    reader.execute_batch("COMMIT").unwrap();
+    finished(rekey(folder.path())).unwrap();
+    let log = folder.path().join(format!("{DATABASE}-wal"));
+    assert_eq!(std::fs::metadata(log).unwrap().len(), 0);
+}
+
+#[test]
+fn a_store_that_is_not_there_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Rekey::begin(folder.path(), &key(), &new_key()).is_err());
+    assert!(!Store::is_in(folder.path()));
+}
