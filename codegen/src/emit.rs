@@ -617,17 +617,20 @@ fn hints(tags: &Tags, digits_are_id: bool) -> String {
         || "None".to_owned(),
         |(kind, after)| {
             format!(
-                "Some(Choices {{ kind: {kind:?}, after: {} }})",
+                "Some(&Choices {{ kind: {kind:?}, after: {} }})",
                 option(after)
             )
         },
     );
+    let range = tags.range.map_or_else(
+        || "None".to_owned(),
+        |(least, most)| format!("Some(&Bounds {{ least: {least}, most: {most} }})"),
+    );
     format!(
-        "&Hints {{ format: {}, values: &{:?}, default: {}, range: {:?}, choices: {choices}, digits_are_id: {digits_are_id} }}",
+        "&Hints {{ format: {}, values: &{:?}, default: {}, range: {range}, choices: {choices}, digits_are_id: {digits_are_id} }}",
         option(&tags.format),
         tags.values,
         option(&tags.default),
-        tags.range,
     )
 }
 

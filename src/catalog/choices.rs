@@ -293,7 +293,7 @@ fn is_position(step: &str) -> bool {
 /// Goes on from a shape at a step. `record` is how many steps led to the innermost record.
 fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize) -> Option<Found> {
     let found = |hints: &Hints, keys: bool| {
-        let choices = hints.choices?;
+        let choices = *hints.choices?;
         Some(Found {
             choices,
             keys,

@@ -130,11 +130,7 @@ impl Judge {
     }
 
     fn integer(&mut self, bounds: &Bounds, hints: &Hints, value: &mut Value) {
-        let Bounds { least, most } = *bounds;
-        let (least, most) = match (self.reading, hints.range) {
-            (Reading::Input, Some((low, high))) => (low.max(least), high.min(most)),
-            _ => (least, most),
-        };
+        let Bounds { least, most } = bounds.of(self.reading, hints);
         match whole(value) {
             Whole::Exact(number) if (least..=most).contains(&number) => {
                 *value = Value::from(number)

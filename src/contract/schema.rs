@@ -39,11 +39,8 @@ impl Renderer {
         match shape {
             Shape::Boolean => json!({"type": "boolean"}),
             Shape::Json => json!({}),
-            Shape::Integer(Bounds { least, most }) => {
-                let (least, most) = match (self.reading, hints.range) {
-                    (Reading::Input, Some((low, high))) => (low.max(*least), high.min(*most)),
-                    _ => (*least, *most),
-                };
+            Shape::Integer(bounds) => {
+                let Bounds { least, most } = bounds.of(self.reading, hints);
                 json!({"type": "integer", "minimum": least, "maximum": most})
             }
             Shape::Number => json!({"type": "number"}),

@@ -1,6 +1,6 @@
 //! JSON made from shapes: what fits, and what hardly does. Knows the shapes alone, neither the check nor the schemas.
 
-use crate::contract::{Field, Hints, Reading, Record, Shape};
+use crate::contract::{Bounds, Field, Hints, Reading, Record, Shape};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::Union;
@@ -22,7 +22,7 @@ pub(crate) fn fitting(
 ) -> BoxedStrategy<Value> {
     match *shape {
         Shape::Boolean => any::<bool>().prop_map(Value::Bool).boxed(),
-        Shape::Integer(bounds) => integer(bounds.least, bounds.most, hints, reading),
+        Shape::Integer(bounds) => integer(bounds, hints, reading),
         Shape::Number => prop_oneof![
             any::<i32>().prop_map(Value::from),
             any::<i32>().prop_map(|number| Value::from(f64::from(number))),
@@ -65,11 +65,8 @@ pub(crate) fn fitting(
 }
 
 /// Whole numbers, also written with a fraction of zero.
-fn integer(least: i64, most: i64, hints: &'static Hints, reading: Reading) -> BoxedStrategy<Value> {
-    let (least, most) = match (reading, hints.range) {
-        (Reading::Input, Some(range)) => range,
-        _ => (least, most),
-    };
+fn integer(bounds: &Bounds, hints: &'static Hints, reading: Reading) -> BoxedStrategy<Value> {
+    let Bounds { least, most } = bounds.of(reading, hints);
     let near = least.max(-9)..=most.min(9).max(least.max(-9));
     let number = prop_oneof![3 => near, 2 => least..=most, 1 => Just(least), 1 => Just(most)];
     (number, any::<bool>())

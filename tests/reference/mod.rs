@@ -1,6 +1,8 @@
 //! The reference of operations as Markdown, out of the contract.
 
-use capsule_crm::contract::{Effect, Field, Hints, OPERATIONS, Operation, Record, Shape, required};
+use capsule_crm::contract::{
+    Bounds, Effect, Field, Hints, OPERATIONS, Operation, Record, Shape, required,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -232,7 +234,7 @@ fn hints(hints: &Hints) -> String {
     if let Some(default) = hints.default {
         let _ = write!(all, " Default: `{default}`.");
     }
-    if let Some((least, most)) = hints.range {
+    if let Some(Bounds { least, most }) = hints.range {
         let _ = write!(all, " {least} to {most}.");
     }
     if let Some(format) = hints.format {
