@@ -385,12 +385,20 @@ impl Run {
     }
 
     /// How long events took that came by hook, or by poll.
-    fn delays(&self, given: &[Given], may: &BTreeMap<EventId, i64>, by_hook: bool) -> Delays {
+    fn delays(
+        &self,
+        given: &[Given],
+        may: &BTreeMap<EventId, i64>,
+        begun: i64,
+        by_hook: bool,
+    ) -> Delays {
         let times = self.times.lock().unwrap();
         let given = given.iter().filter(|one| one.by_hook == by_hook);
         let seconds = given.filter_map(|one| {
             let at = times.get(&(one.listener.clone(), one.id.clone()))?;
-            Some((at / 1_000 - may.get(&one.id)?).max(0))
+            // What was so before, and is so again, began nobody knows when.
+            let since = may.get(&one.id).filter(|since| **since > begun)?;
+            Some((at / 1_000 - since).max(0))
         });
         Delays::new(seconds.collect())
     }
@@ -571,8 +579,8 @@ async fn soak(connector: &Connector, seed: u64, mode: Mode, edits: u32) -> Row {
             stale: stale.len(),
         },
         settles: mode == Mode::Poll && run.fake.options().behaviour.date_skew.is_zero(),
-        by_hook: run.delays(&given, &may, true),
-        by_poll: run.delays(&given, &may, false),
+        by_hook: run.delays(&given, &may, hour / 1_000, true),
+        by_poll: run.delays(&given, &may, hour / 1_000, false),
         requests,
         cursor: run.counted.cursor,
         journal: journal.map_or(0, |file| file.len()),

@@ -174,10 +174,11 @@ impl World {
                 .send("GET", &format!("{path}{join}page={page}&perPage=100"), None)
                 .await;
             let found = body[key].as_array().cloned().unwrap_or_default();
-            if found.is_empty() {
+            let is_last = found.len() < 100;
+            rows.extend(found);
+            if is_last {
                 break;
             }
-            rows.extend(found);
         }
         rows
     }
