@@ -71,6 +71,8 @@ pub(crate) struct Past<'a> {
     pub(crate) begun: &'a str,
     /// From when on nothing happened any more.
     pub(crate) quiet: i64,
+    /// The second of two changes in one second is told. Otherwise it may be taken for the first.
+    pub(crate) settles: bool,
 }
 
 fn seconds(text: &str) -> Option<i64> {
@@ -224,7 +226,14 @@ fn canonical(value: &Value) -> String {
 /// deletion since; and what was acknowledged, unless a later move of the same project came before it.
 pub(crate) fn must(past: &Past<'_>) -> BTreeSet<EventId> {
     let day = past.begun.get(..10).unwrap_or_default();
-    let states = past.last.iter().flat_map(told);
+    let states = past.last.iter().flat_map(|state| {
+        let mut told = told(state);
+        if !past.settles {
+            let hidden = told_late(past, state);
+            told.retain(|(id, _)| !hidden.contains(id));
+        }
+        told
+    });
     let after = states.filter(|(_, at)| {
         // A day alone: what was closed on the first day may have been closed before.
         if at.len() == 10 {
@@ -249,6 +258,23 @@ pub(crate) fn must(past: &Past<'_>) -> BTreeSet<EventId> {
         }
     }
     must
+}
+
+/// What a state tells that an earlier one of the same second did not.
+fn told_late(past: &Past<'_>, state: &State) -> BTreeSet<EventId> {
+    let earlier = past.history.iter().filter(|one| {
+        one.kind == state.kind
+            && ["id", "updatedAt"]
+                .iter()
+                .all(|key| one.record[key] == state.record[key])
+    });
+    let mut late = BTreeSet::new();
+    for one in earlier {
+        let known: BTreeSet<EventId> = told(one).into_iter().map(|(id, _)| id).collect();
+        let now = told(state).into_iter().map(|(id, _)| id);
+        late.extend(now.filter(|id| !known.contains(id)));
+    }
+    late
 }
 
 /// What is the case in the end, and was not when the listening began.

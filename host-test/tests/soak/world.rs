@@ -42,9 +42,9 @@ pub(crate) struct World {
 }
 
 /// The unknowns of Capsule, chosen by the seed. Lag and skew together decide what a poll can see in time: they go through all their pairs in
-/// nine seeds.
+/// nine seeds, beginning with neither.
 fn behaviour(seed: u64, rng: &mut Rng) -> Behaviour {
-    let in_turn = |divisor: u64| usize::try_from(seed / divisor % 3).unwrap_or(0);
+    let in_turn = |divisor: u64| usize::try_from(seed.saturating_sub(1) / divisor % 3).unwrap_or(0);
     Behaviour {
         since: *pick(rng, &[SinceRule::Inclusive, SinceRule::Exclusive]),
         order: *pick(
