@@ -37,7 +37,7 @@ pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
     let mut out = String::from("// Generated from WIT.\n");
     let _ = writeln!(
         out,
-        "#[unsafe(link_section = \"component-type:typed\")]\n#[used]\nstatic COMPONENT_TYPE: [u8; {}] = *include_bytes!(\"component-type\");",
+        "#[unsafe(link_section = \"component-type:typed\")]\n#[allow(dead_code)]\nstatic COMPONENT_TYPE: [u8; {}] = *include_bytes!(\"component-type\");",
         contract.component_type.len(),
     );
     let tables = [
@@ -182,7 +182,7 @@ impl Emitter<'_> {
         match shape {
             Shape::Boolean => "Shape::Boolean".into(),
             Shape::Integer { least, most } => {
-                format!("Shape::Integer {{ least: {least}, most: {most} }}")
+                format!("Shape::Integer(&Bounds {{ least: {least}, most: {most} }})")
             }
             Shape::Number => "Shape::Number".into(),
             Shape::Text => "Shape::Text".into(),
@@ -514,7 +514,7 @@ impl Emitter<'_> {
                         .map(|(name, shape)| {
                             let text = title(name);
                             format!(
-                                "Field {{ json: {:?}, title: {text:?}, doc: \"\", shape: {}, hints: Hints::NONE }}, ",
+                                "Field {{ json: {:?}, title: {text:?}, doc: \"\", shape: {}, hints: &Hints::NONE }}, ",
                                 crate::names::camel(name),
                                 self.expression(shape),
                             )
@@ -607,7 +607,7 @@ fn hints(tags: &Tags, digits_are_id: bool) -> String {
         ..Tags::default()
     };
     if *tags == spelling_alone && !digits_are_id {
-        return "Hints::NONE".into();
+        return "&Hints::NONE".into();
     }
     let option = |text: &Option<String>| {
         text.as_ref()
@@ -617,17 +617,20 @@ fn hints(tags: &Tags, digits_are_id: bool) -> String {
         || "None".to_owned(),
         |(kind, after)| {
             format!(
-                "Some(Choices {{ kind: {kind:?}, after: {} }})",
+                "Some(&Choices {{ kind: {kind:?}, after: {} }})",
                 option(after)
             )
         },
     );
+    let range = tags.range.map_or_else(
+        || "None".to_owned(),
+        |(least, most)| format!("Some(&Bounds {{ least: {least}, most: {most} }})"),
+    );
     format!(
-        "Hints {{ format: {}, values: &{:?}, default: {}, range: {:?}, choices: {choices}, digits_are_id: {digits_are_id} }}",
+        "&Hints {{ format: {}, values: &{:?}, default: {}, range: {range}, choices: {choices}, digits_are_id: {digits_are_id} }}",
         option(&tags.format),
         tags.values,
         option(&tags.default),
-        tags.range,
     )
 }
 
@@ -668,7 +671,7 @@ mod tests {
 
     #[test]
     fn a_field_without_tags_has_no_hints() {
-        assert_eq!(hints(&Tags::default(), false), "Hints::NONE");
+        assert_eq!(hints(&Tags::default(), false), "&Hints::NONE");
         assert!(hints(&Tags::default(), true).contains("digits_are_id: true"));
     }
 }

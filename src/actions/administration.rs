@@ -12,7 +12,7 @@ use crate::bindings::capsule::crm::types::{
     User, UserUpdate,
 };
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::Json;
+use crate::contract::{Checked, Json};
 use serde_json::Value;
 
 const PIPELINE: Setting = Setting {
@@ -52,7 +52,10 @@ const USER: Setting = Setting {
 ///
 /// # Errors
 /// `forbidden` or `quota-exhausted` by the account's plan, and what sending gives.
-pub async fn create_pipeline(client: &Client, input: NewPipeline) -> Result<Pipeline, Error> {
+pub async fn create_pipeline(
+    client: &Client,
+    input: NewPipeline,
+) -> Result<Checked<Pipeline>, Error> {
     PIPELINE.create(client, input.to_json()).await
 }
 
@@ -60,7 +63,10 @@ pub async fn create_pipeline(client: &Client, input: NewPipeline) -> Result<Pipe
 ///
 /// # Errors
 /// `not-found`, `forbidden`, and what sending gives.
-pub async fn update_pipeline(client: &Client, input: PipelineUpdate) -> Result<Pipeline, Error> {
+pub async fn update_pipeline(
+    client: &Client,
+    input: PipelineUpdate,
+) -> Result<Checked<Pipeline>, Error> {
     PIPELINE.update(client, input.to_json()).await
 }
 
@@ -76,7 +82,7 @@ pub async fn delete_pipeline(client: &Client, id: u64) -> Result<Deletion, Error
 ///
 /// # Errors
 /// `not-found`, `forbidden`, and what sending gives.
-pub async fn restore_pipeline(client: &Client, id: u64) -> Result<Pipeline, Error> {
+pub async fn restore_pipeline(client: &Client, id: u64) -> Result<Checked<Pipeline>, Error> {
     PIPELINE.act(client, id, "restore", true).await
 }
 
@@ -84,7 +90,7 @@ pub async fn restore_pipeline(client: &Client, id: u64) -> Result<Pipeline, Erro
 ///
 /// # Errors
 /// `not-found`, `forbidden` or `quota-exhausted` by the account's plan, and what sending gives.
-pub async fn duplicate_pipeline(client: &Client, id: u64) -> Result<Pipeline, Error> {
+pub async fn duplicate_pipeline(client: &Client, id: u64) -> Result<Checked<Pipeline>, Error> {
     PIPELINE.act(client, id, "duplicate", false).await
 }
 
@@ -92,7 +98,10 @@ pub async fn duplicate_pipeline(client: &Client, id: u64) -> Result<Pipeline, Er
 ///
 /// # Errors
 /// `invalid-input` or `ambiguous` for the pipeline, `forbidden`, and what sending gives.
-pub async fn create_milestone(client: &Client, input: NewMilestone) -> Result<Milestone, Error> {
+pub async fn create_milestone(
+    client: &Client,
+    input: NewMilestone,
+) -> Result<Checked<Milestone>, Error> {
     let pipeline = client
         .chosen(Roster::Pipelines, &input.pipeline, "/pipeline")
         .await?;
@@ -105,7 +114,10 @@ pub async fn create_milestone(client: &Client, input: NewMilestone) -> Result<Mi
 ///
 /// # Errors
 /// `not-found`, `forbidden`, and what sending gives.
-pub async fn update_milestone(client: &Client, input: MilestoneUpdate) -> Result<Milestone, Error> {
+pub async fn update_milestone(
+    client: &Client,
+    input: MilestoneUpdate,
+) -> Result<Checked<Milestone>, Error> {
     MILESTONE.update(client, input.to_json()).await
 }
 
@@ -121,7 +133,7 @@ pub async fn delete_milestone(client: &Client, id: u64) -> Result<Deletion, Erro
 ///
 /// # Errors
 /// `forbidden`, and what sending gives.
-pub async fn create_board(client: &Client, input: NewBoard) -> Result<Board, Error> {
+pub async fn create_board(client: &Client, input: NewBoard) -> Result<Checked<Board>, Error> {
     BOARD.create(client, input.to_json()).await
 }
 
@@ -129,7 +141,7 @@ pub async fn create_board(client: &Client, input: NewBoard) -> Result<Board, Err
 ///
 /// # Errors
 /// `not-found`, `forbidden`, and what sending gives.
-pub async fn update_board(client: &Client, input: BoardUpdate) -> Result<Board, Error> {
+pub async fn update_board(client: &Client, input: BoardUpdate) -> Result<Checked<Board>, Error> {
     BOARD.update(client, input.to_json()).await
 }
 
@@ -145,7 +157,7 @@ pub async fn delete_board(client: &Client, id: u64) -> Result<Deletion, Error> {
 ///
 /// # Errors
 /// `not-found`, `forbidden`, and what sending gives.
-pub async fn restore_board(client: &Client, id: u64) -> Result<Board, Error> {
+pub async fn restore_board(client: &Client, id: u64) -> Result<Checked<Board>, Error> {
     BOARD.act(client, id, "restore", true).await
 }
 
@@ -153,7 +165,7 @@ pub async fn restore_board(client: &Client, id: u64) -> Result<Board, Error> {
 ///
 /// # Errors
 /// `invalid-input` or `ambiguous` for the board, `forbidden`, and what sending gives.
-pub async fn create_stage(client: &Client, input: NewStage) -> Result<Stage, Error> {
+pub async fn create_stage(client: &Client, input: NewStage) -> Result<Checked<Stage>, Error> {
     let board = client
         .chosen(Roster::Boards, &input.board, "/board")
         .await?;
@@ -166,7 +178,7 @@ pub async fn create_stage(client: &Client, input: NewStage) -> Result<Stage, Err
 ///
 /// # Errors
 /// `not-found`, `forbidden`, and what sending gives.
-pub async fn update_stage(client: &Client, input: StageUpdate) -> Result<Stage, Error> {
+pub async fn update_stage(client: &Client, input: StageUpdate) -> Result<Checked<Stage>, Error> {
     STAGE.update(client, input.to_json()).await
 }
 
@@ -182,7 +194,10 @@ pub async fn delete_stage(client: &Client, id: u64) -> Result<Deletion, Error> {
 ///
 /// # Errors
 /// `invalid-input` for the colour, `forbidden`, and what sending gives.
-pub async fn create_category(client: &Client, input: NewCategory) -> Result<Category, Error> {
+pub async fn create_category(
+    client: &Client,
+    input: NewCategory,
+) -> Result<Checked<Category>, Error> {
     CATEGORY.create(client, coloured(input.to_json())?).await
 }
 
@@ -190,7 +205,10 @@ pub async fn create_category(client: &Client, input: NewCategory) -> Result<Cate
 ///
 /// # Errors
 /// `not-found`, `invalid-input` for the colour, `forbidden`, and what sending gives.
-pub async fn update_category(client: &Client, input: CategoryUpdate) -> Result<Category, Error> {
+pub async fn update_category(
+    client: &Client,
+    input: CategoryUpdate,
+) -> Result<Checked<Category>, Error> {
     CATEGORY.update(client, coloured(input.to_json())?).await
 }
 
@@ -209,7 +227,7 @@ pub async fn delete_category(client: &Client, id: u64) -> Result<Deletion, Error
 pub async fn create_activity_type(
     client: &Client,
     input: NewActivityType,
-) -> Result<ActivityType, Error> {
+) -> Result<Checked<ActivityType>, Error> {
     let mut body = input.to_json();
     refer(&mut body, "icon");
     ACTIVITY_TYPE.create(client, body).await
@@ -222,7 +240,7 @@ pub async fn create_activity_type(
 pub async fn update_activity_type(
     client: &Client,
     input: ActivityTypeUpdate,
-) -> Result<ActivityType, Error> {
+) -> Result<Checked<ActivityType>, Error> {
     let mut body = input.to_json();
     refer(&mut body, "icon");
     ACTIVITY_TYPE.update(client, body).await
@@ -243,7 +261,7 @@ pub async fn delete_activity_type(client: &Client, id: u64) -> Result<Deletion, 
 pub async fn create_lost_reason(
     client: &Client,
     input: NewLostReason,
-) -> Result<LostReason, Error> {
+) -> Result<Checked<LostReason>, Error> {
     LOST_REASON.create(client, input.to_json()).await
 }
 
@@ -254,7 +272,7 @@ pub async fn create_lost_reason(
 pub async fn update_lost_reason(
     client: &Client,
     input: LostReasonUpdate,
-) -> Result<LostReason, Error> {
+) -> Result<Checked<LostReason>, Error> {
     LOST_REASON.update(client, input.to_json()).await
 }
 
@@ -270,7 +288,7 @@ pub async fn delete_lost_reason(client: &Client, id: u64) -> Result<Deletion, Er
 ///
 /// # Errors
 /// `forbidden`, and what sending gives.
-pub async fn create_title(client: &Client, input: NewTitle) -> Result<Title, Error> {
+pub async fn create_title(client: &Client, input: NewTitle) -> Result<Checked<Title>, Error> {
     TITLE.create(client, input.to_json()).await
 }
 
@@ -289,7 +307,7 @@ pub async fn delete_title(client: &Client, id: u64) -> Result<Deletion, Error> {
 pub async fn create_track_definition(
     client: &Client,
     input: NewTrackDefinition,
-) -> Result<TrackDefinition, Error> {
+) -> Result<Checked<TrackDefinition>, Error> {
     let mut input = input;
     let tasks = std::mem::take(&mut input.task_definitions);
     let rows = task_definitions::created(client, tasks).await?;
@@ -304,7 +322,7 @@ pub async fn create_track_definition(
 pub async fn update_track_definition(
     client: &Client,
     input: TrackDefinitionUpdate,
-) -> Result<TrackDefinition, Error> {
+) -> Result<Checked<TrackDefinition>, Error> {
     let mut input = input;
     let mut rows = Vec::new();
     if let Some(changes) = input.task_definitions.take() {
@@ -337,7 +355,7 @@ pub async fn delete_track_definition(client: &Client, id: u64) -> Result<Deletio
 ///
 /// # Errors
 /// `not-found`, `forbidden`, and what sending gives.
-pub async fn update_user(client: &Client, input: UserUpdate) -> Result<User, Error> {
+pub async fn update_user(client: &Client, input: UserUpdate) -> Result<Checked<User>, Error> {
     let mut input = input;
     let party = input.embed.take().is_some_and(|embed| embed.party);
     let call = USER.change(input.to_json(), if party { &["party"] } else { &[] });

@@ -12,7 +12,7 @@ use crate::bindings::capsule::crm::types::{
     NewFieldDefinition, Ref, RefChange, WhichFieldDefinition,
 };
 use crate::bindings::integration::connector::types::{Error, Violation};
-use crate::contract::Json;
+use crate::contract::{Checked, Json};
 use crate::model::Embeds;
 use crate::model::field::{Entity, FieldWrite};
 use serde_json::{Map, Value, json};
@@ -27,7 +27,7 @@ const KEY: &str = "definition";
 pub async fn list_definitions(
     client: &Client,
     input: ListOfFieldDefinitions,
-) -> Result<FieldDefinitionPage, Error> {
+) -> Result<Checked<FieldDefinitionPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let call = Call::get(&[Entity::from(input.entity).path(), "fields", "definitions"]);
     let call = counted(call, &Embeds::default());
@@ -41,7 +41,7 @@ pub async fn list_definitions(
 pub async fn get_definition(
     client: &Client,
     input: GetFieldDefinition,
-) -> Result<FieldDefinition, Error> {
+) -> Result<Checked<FieldDefinition>, Error> {
     let entity = Entity::from(input.entity);
     let id = match &input.definition {
         Ref::Id(id) => *id,
@@ -127,7 +127,7 @@ pub async fn set(client: &Client, input: FieldsOnRecord) -> Result<AnyRecord, Er
 pub async fn create_definition(
     client: &Client,
     input: NewFieldDefinition,
-) -> Result<FieldDefinition, Error> {
+) -> Result<Checked<FieldDefinition>, Error> {
     let entity = Entity::from(input.entity);
     let mut faults = Faults::default();
     check_name(Some(&input.name), &mut faults);
@@ -167,7 +167,7 @@ pub async fn create_definition(
 pub async fn update_definition(
     client: &Client,
     input: FieldDefinitionUpdate,
-) -> Result<FieldDefinition, Error> {
+) -> Result<Checked<FieldDefinition>, Error> {
     let entity = Entity::from(input.entity);
     let mut faults = Faults::default();
     check_name(input.name.as_deref(), &mut faults);
@@ -218,7 +218,7 @@ pub async fn delete_definition(
 }
 
 /// The one definition of an answer.
-async fn definition(client: &Client, call: Call) -> Result<FieldDefinition, Error> {
+async fn definition(client: &Client, call: Call) -> Result<Checked<FieldDefinition>, Error> {
     let mut answer = client.send(&call).await?;
     let mut row = answer.take(&call, KEY)?;
     spell(&mut row);

@@ -6,6 +6,7 @@ use crate::bindings::capsule::crm::types::{
     DownloadedFile, Entry, FilesForEntry, NewFile, UploadedFile,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::Checked;
 use crate::model::linked;
 use http::HeaderValue;
 use serde_json::{Value, json};
@@ -79,7 +80,10 @@ pub async fn download(client: &Client, id: u64) -> Result<DownloadedFile, Error>
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, `outcome-unknown`, and what sending gives.
-pub async fn attach_to_entry(client: &Client, input: FilesForEntry) -> Result<Entry, Error> {
+pub async fn attach_to_entry(
+    client: &Client,
+    input: FilesForEntry,
+) -> Result<Checked<Entry>, Error> {
     if input.tokens.is_empty() {
         let message = "give at least one token of an upload";
         return Err(invalid("/tokens", "required", message));

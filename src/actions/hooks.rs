@@ -7,7 +7,7 @@ use crate::bindings::capsule::crm::types::{
     Deletion, ListOfSettings, NewHook, RestHook, RestHookPage,
 };
 use crate::bindings::integration::connector::types::{Error, Fault, PermanentError};
-use crate::contract::{Json, Shape, brief, nearest};
+use crate::contract::{Checked, Json, Shape, brief, nearest};
 use serde_json::{Map, json};
 
 /// Longest address that is taken.
@@ -17,7 +17,10 @@ const LONGEST: usize = 2_000;
 ///
 /// # Errors
 /// `forbidden` with what hooks need, `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListOfSettings) -> Result<RestHookPage, Error> {
+pub async fn list_all(
+    client: &Client,
+    input: ListOfSettings,
+) -> Result<Checked<RestHookPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let call = Call::get(&["resthooks"]);
     listed(client, &call, "restHooks", span, &|_| ())
@@ -30,7 +33,7 @@ pub async fn list_all(client: &Client, input: ListOfSettings) -> Result<RestHook
 /// # Errors
 /// `invalid-input`, `quota-exhausted` where the account holds all the hooks that it may, `forbidden` with what hooks need,
 /// `outcome-unknown`, and what sending gives.
-pub async fn subscribe(client: &Client, input: NewHook) -> Result<RestHook, Error> {
+pub async fn subscribe(client: &Client, input: NewHook) -> Result<Checked<RestHook>, Error> {
     check(&input)?;
     let mut hook = Map::new();
     hook.insert("event".into(), input.event.as_str().into());

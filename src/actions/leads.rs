@@ -8,7 +8,7 @@ use crate::bindings::capsule::crm::types::{
     UpsertAction, UpsertedParty,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::Json;
+use crate::contract::{Checked, Json};
 use serde_json::Value;
 
 /// The order in which parts are done: each is linked to those before it.
@@ -206,29 +206,35 @@ async fn carry_out(
         }
         LeadPart::Opportunity => match (input.opportunity.take(), done.party()) {
             (Some(wanted), Some(party)) => {
-                opportunities::create(client, wanted.of(party)).await?.id
+                id_of(&opportunities::create(client, wanted.of(party)).await?)
             }
             _ => return Ok(None),
         },
         LeadPart::Project => match (input.project.take(), done.party()) {
             (Some(wanted), Some(party)) => {
                 let wanted = wanted.of(party, done.opportunity);
-                projects::create(client, wanted).await?.id
+                id_of(&projects::create(client, wanted).await?)
             }
             _ => return Ok(None),
         },
         LeadPart::Task => match input.task.take() {
-            Some(wanted) => tasks::create(client, wanted.on(done.subject())).await?.id,
+            Some(wanted) => id_of(&tasks::create(client, wanted.on(done.subject())).await?),
             None => return Ok(None),
         },
         LeadPart::Note => match (input.note.take(), done.subject()) {
             (Some(wanted), Some(subject)) => {
-                timeline::add_note(client, wanted.on(subject)).await?.id
+                id_of(&timeline::add_note(client, wanted.on(subject)).await?)
             }
             _ => return Ok(None),
         },
     };
     Ok(Some((id, LeadState::Created)))
+}
+
+/// The id of what was created: a record without one passes no check.
+fn id_of<T: Json>(record: &Checked<T>) -> u64 {
+    let id = record.get("id").and_then(Value::as_u64);
+    id.unwrap_or_default()
 }
 
 fn outcome(upserted: &UpsertedParty) -> (u64, LeadState) {

@@ -3,7 +3,7 @@
 use super::deal::{self, Move, Upsert};
 use super::deletion::gone;
 use super::filter::filter as judged;
-use super::read::{deleted, page_of};
+use super::read::{self, deleted, page_of};
 use crate::api::{Call, Client, Span, record};
 use crate::bindings::capsule::crm::types::{
     ContactOutcome, DeletedPage, Deletion, EntryPage, FilterOpportunities, GetOpportunities,
@@ -14,6 +14,7 @@ use crate::bindings::capsule::crm::types::{
     UpsertedOpportunity, ValueOpportunities,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::Checked;
 use crate::model::{Embeds, Kind};
 use serde_json::json;
 
@@ -21,7 +22,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `invalid-input`, `ambiguous`, `outcome-unknown`, `incomplete` after it was created, and what sending gives.
-pub async fn create(client: &Client, input: NewOpportunity) -> Result<Opportunity, Error> {
+pub async fn create(client: &Client, input: NewOpportunity) -> Result<Checked<Opportunity>, Error> {
     deal::create(client, &input.into(), "").await
 }
 
@@ -29,7 +30,10 @@ pub async fn create(client: &Client, input: NewOpportunity) -> Result<Opportunit
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, `ambiguous`, and what sending gives.
-pub async fn update(client: &Client, input: OpportunityUpdate) -> Result<Opportunity, Error> {
+pub async fn update(
+    client: &Client,
+    input: OpportunityUpdate,
+) -> Result<Checked<Opportunity>, Error> {
     deal::update(client, &input.into()).await
 }
 
@@ -37,7 +41,7 @@ pub async fn update(client: &Client, input: OpportunityUpdate) -> Result<Opportu
 ///
 /// # Errors
 /// `not-found`, and what sending gives.
-pub async fn get(client: &Client, input: GetOpportunity) -> Result<Opportunity, Error> {
+pub async fn get(client: &Client, input: GetOpportunity) -> Result<Checked<Opportunity>, Error> {
     deal::get(
         client,
         Kind::Opportunity,
@@ -54,8 +58,8 @@ pub async fn get(client: &Client, input: GetOpportunity) -> Result<Opportunity, 
 pub async fn get_many(
     client: &Client,
     input: GetOpportunities,
-) -> Result<OpportunitiesById, Error> {
-    deal::get_many(
+) -> Result<Checked<OpportunitiesById>, Error> {
+    read::get_many(
         client,
         Kind::Opportunity,
         &input.ids,
@@ -68,7 +72,10 @@ pub async fn get_many(
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListOpportunities) -> Result<OpportunityPage, Error> {
+pub async fn list_all(
+    client: &Client,
+    input: ListOpportunities,
+) -> Result<Checked<OpportunityPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let since = input.since.as_deref();
     deal::list_all(
@@ -85,7 +92,10 @@ pub async fn list_all(client: &Client, input: ListOpportunities) -> Result<Oppor
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn search(client: &Client, input: SearchOpportunities) -> Result<OpportunityPage, Error> {
+pub async fn search(
+    client: &Client,
+    input: SearchOpportunities,
+) -> Result<Checked<OpportunityPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     deal::search(
         client,
@@ -102,7 +112,10 @@ pub async fn search(client: &Client, input: SearchOpportunities) -> Result<Oppor
 /// # Errors
 /// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; `stale-cursor`; and what
 /// sending gives.
-pub async fn filter(client: &Client, input: FilterOpportunities) -> Result<OpportunityPage, Error> {
+pub async fn filter(
+    client: &Client,
+    input: FilterOpportunities,
+) -> Result<Checked<OpportunityPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
     let wanted = (&*input.conditions, &*input.order_by);
@@ -124,7 +137,7 @@ pub async fn delete(client: &Client, id: u64) -> Result<Deletion, Error> {
 pub async fn list_deleted(
     client: &Client,
     input: ListDeletedRecords,
-) -> Result<DeletedPage, Error> {
+) -> Result<Checked<DeletedPage>, Error> {
     deleted(client, Kind::Opportunity.entity(), &input).await
 }
 
@@ -136,7 +149,7 @@ pub async fn list_deleted(
 pub async fn upsert(
     client: &Client,
     input: OpportunityUpsert,
-) -> Result<UpsertedOpportunity, Error> {
+) -> Result<Checked<UpsertedOpportunity>, Error> {
     recognise(client, input, true).await
 }
 
@@ -148,7 +161,7 @@ pub async fn upsert(
 pub async fn find_or_create(
     client: &Client,
     input: OpportunityUpsert,
-) -> Result<UpsertedOpportunity, Error> {
+) -> Result<Checked<UpsertedOpportunity>, Error> {
     recognise(client, input, false).await
 }
 
@@ -157,7 +170,7 @@ async fn recognise(
     client: &Client,
     input: OpportunityUpsert,
     change: bool,
-) -> Result<UpsertedOpportunity, Error> {
+) -> Result<Checked<UpsertedOpportunity>, Error> {
     let several = input.several_or_default();
     let wanted = Upsert {
         match_by: input.match_by,
@@ -166,18 +179,17 @@ async fn recognise(
         at: "/opportunity",
         change,
     };
-    let (action, opportunity) = deal::upsert(client, &wanted).await?;
-    Ok(UpsertedOpportunity {
-        action,
-        opportunity,
-    })
+    deal::upsert(client, &wanted).await
 }
 
 /// List the additional parties of an opportunity.
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_parties(client: &Client, input: ListOfParties) -> Result<PartyPage, Error> {
+pub async fn list_parties(
+    client: &Client,
+    input: ListOfParties,
+) -> Result<Checked<PartyPage>, Error> {
     deal::list_parties(client, Kind::Opportunity, &input).await
 }
 
@@ -207,7 +219,10 @@ pub async fn remove_party(
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_entries(client: &Client, input: ListOfEntries) -> Result<EntryPage, Error> {
+pub async fn list_entries(
+    client: &Client,
+    input: ListOfEntries,
+) -> Result<Checked<EntryPage>, Error> {
     deal::list_entries(client, Kind::Opportunity, &input).await
 }
 
@@ -215,7 +230,7 @@ pub async fn list_entries(client: &Client, input: ListOfEntries) -> Result<Entry
 ///
 /// # Errors
 /// `not-found`, `invalid-input` for a milestone of another pipeline unless told to, `ambiguous`, and what sending gives.
-pub async fn move_(client: &Client, input: MoveOpportunity) -> Result<Opportunity, Error> {
+pub async fn move_(client: &Client, input: MoveOpportunity) -> Result<Checked<Opportunity>, Error> {
     let wanted = Move {
         kind: Kind::Opportunity,
         id: input.id,
@@ -231,7 +246,7 @@ pub async fn move_(client: &Client, input: MoveOpportunity) -> Result<Opportunit
 ///
 /// # Errors
 /// `not-found`, `invalid-input` where its pipeline has no such milestone, and what sending gives. One that is won already is a success.
-pub async fn win(client: &Client, input: GetOpportunity) -> Result<Opportunity, Error> {
+pub async fn win(client: &Client, input: GetOpportunity) -> Result<Checked<Opportunity>, Error> {
     deal::win(client, input.id, Embeds::from(&input.embed)).await
 }
 
@@ -240,7 +255,7 @@ pub async fn win(client: &Client, input: GetOpportunity) -> Result<Opportunity, 
 /// # Errors
 /// `not-found`, `invalid-input` or `ambiguous` for the reason, `invalid-input` where its pipeline has no such milestone, and what sending
 /// gives. One that is lost already is a success.
-pub async fn lose(client: &Client, input: LoseOpportunity) -> Result<Opportunity, Error> {
+pub async fn lose(client: &Client, input: LoseOpportunity) -> Result<Checked<Opportunity>, Error> {
     let embeds = Embeds::from(&input.embed);
     deal::lose(client, input.id, input.reason.as_ref(), embeds).await
 }
@@ -249,7 +264,10 @@ pub async fn lose(client: &Client, input: LoseOpportunity) -> Result<Opportunity
 ///
 /// # Errors
 /// `not-found`, `invalid-input` or `ambiguous` for the milestone, and what sending gives. One that is open already is a success.
-pub async fn reopen(client: &Client, input: ReopenOpportunity) -> Result<Opportunity, Error> {
+pub async fn reopen(
+    client: &Client,
+    input: ReopenOpportunity,
+) -> Result<Checked<Opportunity>, Error> {
     let embeds = Embeds::from(&input.embed);
     deal::reopen(client, input.id, input.milestone.as_ref(), embeds).await
 }
@@ -258,16 +276,14 @@ pub async fn reopen(client: &Client, input: ReopenOpportunity) -> Result<Opportu
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_projects(client: &Client, input: ListOfProjects) -> Result<ProjectPage, Error> {
+pub async fn list_projects(
+    client: &Client,
+    input: ListOfProjects,
+) -> Result<Checked<ProjectPage>, Error> {
     let call = Call::get(&["opportunities", &input.id.to_string(), "kases"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
-    let page = page_of(client, call, Kind::Project, &embeds, span).await?;
-    Ok(ProjectPage {
-        items: page.items,
-        next: page.next,
-        total: page.total,
-    })
+    page_of(client, call, Kind::Project, &embeds, span).await
 }
 
 /// Sum up opportunities.
@@ -277,7 +293,7 @@ pub async fn list_projects(client: &Client, input: ListOfProjects) -> Result<Pro
 pub async fn get_total_value(
     client: &Client,
     input: ValueOpportunities,
-) -> Result<TotalValue, Error> {
+) -> Result<Checked<TotalValue>, Error> {
     let filter = judged(client, Kind::Opportunity.entity(), &input.conditions, &[]).await?;
     // Not documented, used by the vendor's own client (API reference 3.2).
     let call = Call::ask(&["opportunities", "value"], json!({ "filter": filter }));

@@ -7,6 +7,7 @@ use crate::bindings::capsule::crm::types::{
     UpsertedParty,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::Checked;
 
 /// Create an organisation.
 ///
@@ -32,7 +33,7 @@ pub async fn update(client: &Client, input: OrganisationUpdate) -> Result<Party,
 ///
 /// # Errors
 /// `invalid-input`, `stale-cursor`, and what sending gives.
-pub async fn find(client: &Client, input: FindParties) -> Result<PartyPage, Error> {
+pub async fn find(client: &Client, input: FindParties) -> Result<Checked<PartyPage>, Error> {
     party::find(client, "organisation", &input).await
 }
 

@@ -2,7 +2,7 @@
 
 use super::deletion::gone;
 use super::filter::filter as judged;
-use super::read::{Speller, by_id, deleted, one, page_of};
+use super::read::{self, deleted, one, page_of};
 use super::timeline::entries;
 use crate::api::{Call, Client, Span};
 use crate::bindings::capsule::crm::types::{
@@ -11,6 +11,7 @@ use crate::bindings::capsule::crm::types::{
     PartiesById, Party, PartyPage, ProjectPage, SearchParties,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::Checked;
 use crate::model::field::Entity;
 use crate::model::{Embeds, Kind};
 use serde_json::json;
@@ -19,7 +20,7 @@ use serde_json::json;
 ///
 /// # Errors
 /// `not-found`, and what sending gives.
-pub async fn get(client: &Client, input: GetParty) -> Result<Party, Error> {
+pub async fn get(client: &Client, input: GetParty) -> Result<Checked<Party>, Error> {
     let call = Call::get(&["parties", &input.id.to_string()]);
     one(
         client,
@@ -35,58 +36,32 @@ pub async fn get(client: &Client, input: GetParty) -> Result<Party, Error> {
 ///
 /// # Errors
 /// What sending gives. An id that does not exist is no error.
-pub async fn get_many(client: &Client, input: GetParties) -> Result<PartiesById, Error> {
-    if input.ids.is_empty() {
-        return Ok(PartiesById {
-            items: Vec::new(),
-            missing: Vec::new(),
-        });
-    }
+pub async fn get_many(client: &Client, input: GetParties) -> Result<Checked<PartiesById>, Error> {
     let embeds = Embeds::from(&input.embed);
-    let speller = Speller::new(client, Kind::Party, &embeds).await?;
-    let found = by_id(client, "parties", "party", &input.ids, &embeds.tokens).await?;
-    let items = found
-        .rows
-        .into_iter()
-        .map(|row| speller.read(&found.call, 200, row))
-        .collect::<Result<_, _>>()?;
-    Ok(PartiesById {
-        items,
-        missing: found.missing,
-    })
+    read::get_many(client, Kind::Party, &input.ids, &embeds).await
 }
 
 /// List parties.
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListParties) -> Result<PartyPage, Error> {
+pub async fn list_all(client: &Client, input: ListParties) -> Result<Checked<PartyPage>, Error> {
     let mut call = Call::get(&["parties"]);
     if let Some(since) = &input.since {
         call = call.with("since", since.as_str());
     }
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
-    Ok(PartyPage {
-        items: page.items,
-        next: page.next,
-        total: page.total,
-    })
+    page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await
 }
 
 /// Search parties.
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn search(client: &Client, input: SearchParties) -> Result<PartyPage, Error> {
+pub async fn search(client: &Client, input: SearchParties) -> Result<Checked<PartyPage>, Error> {
     let call = Call::get(&["parties", "search"]).with("q", input.q.as_str());
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
-    Ok(PartyPage {
-        items: page.items,
-        next: page.next,
-        total: page.total,
-    })
+    page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await
 }
 
 /// Filter parties.
@@ -94,19 +69,14 @@ pub async fn search(client: &Client, input: SearchParties) -> Result<PartyPage, 
 /// # Errors
 /// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; `stale-cursor`; and what
 /// sending gives.
-pub async fn filter(client: &Client, input: FilterParties) -> Result<PartyPage, Error> {
+pub async fn filter(client: &Client, input: FilterParties) -> Result<Checked<PartyPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let filter = judged(client, Entity::Parties, &input.conditions, &input.order_by).await?;
     let call = Call::ask(
         &["parties", "filters", "results"],
         json!({ "filter": filter }),
     );
-    let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
-    Ok(PartyPage {
-        items: page.items,
-        next: page.next,
-        total: page.total,
-    })
+    page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await
 }
 
 /// Delete a party.
@@ -124,7 +94,7 @@ pub async fn delete(client: &Client, id: u64) -> Result<Deletion, Error> {
 pub async fn list_deleted(
     client: &Client,
     input: ListDeletedRecords,
-) -> Result<DeletedPage, Error> {
+) -> Result<Checked<DeletedPage>, Error> {
     deleted(client, Entity::Parties, &input).await
 }
 
@@ -132,15 +102,13 @@ pub async fn list_deleted(
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_people(client: &Client, input: ListOfPeople) -> Result<PartyPage, Error> {
+pub async fn list_people(
+    client: &Client,
+    input: ListOfPeople,
+) -> Result<Checked<PartyPage>, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "people"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let page = page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await?;
-    Ok(PartyPage {
-        items: page.items,
-        next: page.next,
-        total: page.total,
-    })
+    page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await
 }
 
 /// List the opportunities of a party.
@@ -150,51 +118,47 @@ pub async fn list_people(client: &Client, input: ListOfPeople) -> Result<PartyPa
 pub async fn list_opportunities(
     client: &Client,
     input: ListOfOpportunities,
-) -> Result<OpportunityPage, Error> {
+) -> Result<Checked<OpportunityPage>, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "opportunities"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let page = page_of(
+    page_of(
         client,
         call,
         Kind::Opportunity,
         &Embeds::from(&input.embed),
         span,
     )
-    .await?;
-    Ok(OpportunityPage {
-        items: page.items,
-        next: page.next,
-        total: page.total,
-    })
+    .await
 }
 
 /// List the projects of a party.
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_projects(client: &Client, input: ListOfProjects) -> Result<ProjectPage, Error> {
+pub async fn list_projects(
+    client: &Client,
+    input: ListOfProjects,
+) -> Result<Checked<ProjectPage>, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "kases"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let page = page_of(
+    page_of(
         client,
         call,
         Kind::Project,
         &Embeds::from(&input.embed),
         span,
     )
-    .await?;
-    Ok(ProjectPage {
-        items: page.items,
-        next: page.next,
-        total: page.total,
-    })
+    .await
 }
 
 /// List the timeline of a party.
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_entries(client: &Client, input: ListOfEntries) -> Result<EntryPage, Error> {
+pub async fn list_entries(
+    client: &Client,
+    input: ListOfEntries,
+) -> Result<Checked<EntryPage>, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "entries"]);
     entries(
         client,

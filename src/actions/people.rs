@@ -6,6 +6,7 @@ use crate::bindings::capsule::crm::types::{
     FindParties, NewPerson, Party, PartyPage, PersonUpdate, PersonUpsert, UpsertedParty,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::Checked;
 
 /// Create a person.
 ///
@@ -28,7 +29,7 @@ pub async fn update(client: &Client, input: PersonUpdate) -> Result<Party, Error
 ///
 /// # Errors
 /// `invalid-input`, `stale-cursor`, and what sending gives.
-pub async fn find(client: &Client, input: FindParties) -> Result<PartyPage, Error> {
+pub async fn find(client: &Client, input: FindParties) -> Result<Checked<PartyPage>, Error> {
     party::find(client, "person", &input).await
 }
 

@@ -2,7 +2,7 @@
 
 use super::deal::{self, Move, Upsert};
 use super::deletion::gone;
-use super::read::deleted;
+use super::read::{self, deleted};
 use crate::api::{Client, Span};
 use crate::bindings::capsule::crm::types::{
     ContactOutcome, DeletedPage, Deletion, EntryPage, FilterProjects, GetProject, GetProjects,
@@ -11,13 +11,14 @@ use crate::bindings::capsule::crm::types::{
     SearchProjects, UpsertedProject,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::Checked;
 use crate::model::{Embeds, Kind};
 
 /// Create a project.
 ///
 /// # Errors
 /// `invalid-input`, `ambiguous`, `outcome-unknown`, `incomplete` after it was created, and what sending gives.
-pub async fn create(client: &Client, input: NewProject) -> Result<Project, Error> {
+pub async fn create(client: &Client, input: NewProject) -> Result<Checked<Project>, Error> {
     deal::create(client, &input.into(), "").await
 }
 
@@ -25,7 +26,7 @@ pub async fn create(client: &Client, input: NewProject) -> Result<Project, Error
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, `ambiguous`, and what sending gives.
-pub async fn update(client: &Client, input: ProjectUpdate) -> Result<Project, Error> {
+pub async fn update(client: &Client, input: ProjectUpdate) -> Result<Checked<Project>, Error> {
     deal::update(client, &input.into()).await
 }
 
@@ -33,7 +34,7 @@ pub async fn update(client: &Client, input: ProjectUpdate) -> Result<Project, Er
 ///
 /// # Errors
 /// `not-found`, and what sending gives.
-pub async fn get(client: &Client, input: GetProject) -> Result<Project, Error> {
+pub async fn get(client: &Client, input: GetProject) -> Result<Checked<Project>, Error> {
     deal::get(client, Kind::Project, input.id, &Embeds::from(&input.embed)).await
 }
 
@@ -41,8 +42,8 @@ pub async fn get(client: &Client, input: GetProject) -> Result<Project, Error> {
 ///
 /// # Errors
 /// What sending gives. An id that does not exist is no error.
-pub async fn get_many(client: &Client, input: GetProjects) -> Result<ProjectsById, Error> {
-    deal::get_many(
+pub async fn get_many(client: &Client, input: GetProjects) -> Result<Checked<ProjectsById>, Error> {
+    read::get_many(
         client,
         Kind::Project,
         &input.ids,
@@ -55,7 +56,7 @@ pub async fn get_many(client: &Client, input: GetProjects) -> Result<ProjectsByI
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListProjects) -> Result<ProjectPage, Error> {
+pub async fn list_all(client: &Client, input: ListProjects) -> Result<Checked<ProjectPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let since = input.since.as_deref();
     deal::list_all(
@@ -72,7 +73,7 @@ pub async fn list_all(client: &Client, input: ListProjects) -> Result<ProjectPag
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn search(client: &Client, input: SearchProjects) -> Result<ProjectPage, Error> {
+pub async fn search(client: &Client, input: SearchProjects) -> Result<Checked<ProjectPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     deal::search(
         client,
@@ -89,7 +90,7 @@ pub async fn search(client: &Client, input: SearchProjects) -> Result<ProjectPag
 /// # Errors
 /// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; `stale-cursor`; and what
 /// sending gives.
-pub async fn filter(client: &Client, input: FilterProjects) -> Result<ProjectPage, Error> {
+pub async fn filter(client: &Client, input: FilterProjects) -> Result<Checked<ProjectPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
     let wanted = (&*input.conditions, &*input.order_by);
@@ -111,7 +112,7 @@ pub async fn delete(client: &Client, id: u64) -> Result<Deletion, Error> {
 pub async fn list_deleted(
     client: &Client,
     input: ListDeletedRecords,
-) -> Result<DeletedPage, Error> {
+) -> Result<Checked<DeletedPage>, Error> {
     deleted(client, Kind::Project.entity(), &input).await
 }
 
@@ -120,7 +121,10 @@ pub async fn list_deleted(
 /// # Errors
 /// `invalid-input`, `ambiguous`, `too-large` for more matches than can be looked at, `incomplete` after it was created, and what sending
 /// gives.
-pub async fn upsert(client: &Client, input: ProjectUpsert) -> Result<UpsertedProject, Error> {
+pub async fn upsert(
+    client: &Client,
+    input: ProjectUpsert,
+) -> Result<Checked<UpsertedProject>, Error> {
     recognise(client, input, true).await
 }
 
@@ -132,7 +136,7 @@ pub async fn upsert(client: &Client, input: ProjectUpsert) -> Result<UpsertedPro
 pub async fn find_or_create(
     client: &Client,
     input: ProjectUpsert,
-) -> Result<UpsertedProject, Error> {
+) -> Result<Checked<UpsertedProject>, Error> {
     recognise(client, input, false).await
 }
 
@@ -141,7 +145,7 @@ async fn recognise(
     client: &Client,
     input: ProjectUpsert,
     change: bool,
-) -> Result<UpsertedProject, Error> {
+) -> Result<Checked<UpsertedProject>, Error> {
     let several = input.several_or_default();
     let wanted = Upsert {
         match_by: input.match_by,
@@ -150,15 +154,17 @@ async fn recognise(
         at: "/project",
         change,
     };
-    let (action, project) = deal::upsert(client, &wanted).await?;
-    Ok(UpsertedProject { action, project })
+    deal::upsert(client, &wanted).await
 }
 
 /// List the additional parties of a project.
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_parties(client: &Client, input: ListOfParties) -> Result<PartyPage, Error> {
+pub async fn list_parties(
+    client: &Client,
+    input: ListOfParties,
+) -> Result<Checked<PartyPage>, Error> {
     deal::list_parties(client, Kind::Project, &input).await
 }
 
@@ -182,7 +188,10 @@ pub async fn remove_party(client: &Client, input: ProjectContact) -> Result<Cont
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_entries(client: &Client, input: ListOfEntries) -> Result<EntryPage, Error> {
+pub async fn list_entries(
+    client: &Client,
+    input: ListOfEntries,
+) -> Result<Checked<EntryPage>, Error> {
     deal::list_entries(client, Kind::Project, &input).await
 }
 
@@ -190,7 +199,7 @@ pub async fn list_entries(client: &Client, input: ListOfEntries) -> Result<Entry
 ///
 /// # Errors
 /// `not-found`, `invalid-input` for a stage of another board unless told to, `ambiguous`, and what sending gives.
-pub async fn move_(client: &Client, input: MoveProject) -> Result<Project, Error> {
+pub async fn move_(client: &Client, input: MoveProject) -> Result<Checked<Project>, Error> {
     let wanted = Move {
         kind: Kind::Project,
         id: input.id,
@@ -206,7 +215,7 @@ pub async fn move_(client: &Client, input: MoveProject) -> Result<Project, Error
 ///
 /// # Errors
 /// `not-found`, and what sending gives. One that is closed already is a success.
-pub async fn close(client: &Client, input: GetProject) -> Result<Project, Error> {
+pub async fn close(client: &Client, input: GetProject) -> Result<Checked<Project>, Error> {
     deal::set_status(client, input.id, "CLOSED", Embeds::from(&input.embed)).await
 }
 
@@ -214,6 +223,6 @@ pub async fn close(client: &Client, input: GetProject) -> Result<Project, Error>
 ///
 /// # Errors
 /// `not-found`, and what sending gives. One that is open already is a success.
-pub async fn reopen(client: &Client, input: GetProject) -> Result<Project, Error> {
+pub async fn reopen(client: &Client, input: GetProject) -> Result<Checked<Project>, Error> {
     deal::set_status(client, input.id, "OPEN", Embeds::from(&input.embed)).await
 }

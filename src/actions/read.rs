@@ -1,9 +1,9 @@
 //! From Capsule's rows to records of the contract.
 
-use crate::api::{Answer, Call, Client, Page, Span, record};
-use crate::bindings::capsule::crm::types::{DeletedPage, DeletedRecord, ListDeletedRecords};
+use crate::api::{Answer, Call, Client, Span, record};
+use crate::bindings::capsule::crm::types::{DeletedPage, ListDeletedRecords};
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::Json;
+use crate::contract::{Checked, Json};
 use crate::model::field::{Definition, Entity};
 use crate::model::{Embeds, Kind, spell};
 use serde_json::{Value, json};
@@ -153,44 +153,37 @@ pub(crate) async fn by_id(
     })
 }
 
-/// A page of records.
-pub(super) struct Records<T> {
-    pub(super) items: Vec<T>,
-    /// Where to go on.
-    pub(super) next: Option<String>,
-    /// Of all pages, where Capsule counts.
-    pub(super) total: Option<u64>,
+/// Records by id: `items` and `missing`.
+pub(super) async fn get_many<T: Json>(
+    client: &Client,
+    kind: Kind,
+    ids: &[u64],
+    embeds: &Embeds,
+) -> Result<T, Error> {
+    let entity = kind.entity();
+    if ids.is_empty() {
+        let call = Call::get(&[entity.path()]);
+        return record(&call, 200, json!({"items": [], "missing": []}));
+    }
+    let speller = Speller::new(client, kind, embeds).await?;
+    let mut found = by_id(client, entity.path(), entity.key(), ids, &embeds.tokens).await?;
+    found.rows.iter_mut().for_each(|row| speller.spell(row));
+    let outcome = json!({"items": found.rows, "missing": found.missing});
+    record(&found.call, 200, outcome)
 }
 
-/// A page of records.
-pub(super) async fn page_of<T: Json>(
+/// A page of records of one kind, of whichever type of the contract.
+pub(super) async fn page_of<P: Json>(
     client: &Client,
     call: Call,
     kind: Kind,
     embeds: &Embeds,
     span: Span<'_>,
-) -> Result<Records<T>, Error> {
+) -> Result<P, Error> {
     let speller = Speller::new(client, kind, embeds).await?;
     let call = counted(call, embeds);
-    let page = client.page(&call, kind.entity().path(), span).await?;
-    records(&speller, &call, page)
-}
-
-/// A page of the records that a check lets pass. The total is Capsule's, before the check.
-pub(super) async fn page_where<T: Json>(
-    client: &Client,
-    call: Call,
-    kind: Kind,
-    embeds: &Embeds,
-    span: Span<'_>,
-    keep: &dyn Fn(&Value) -> bool,
-) -> Result<Records<T>, Error> {
-    let speller = Speller::new(client, kind, embeds).await?;
-    let call = counted(call, embeds);
-    let page = client
-        .page_where(&call, kind.entity().path(), span, keep)
-        .await?;
-    records(&speller, &call, page)
+    let spell = |row: &mut Value| speller.spell(row);
+    listed(client, &call, kind.entity().path(), span, &spell).await
 }
 
 /// One record that needs no spelling of its own.
@@ -231,36 +224,15 @@ pub(super) fn counted(call: Call, embeds: &Embeds) -> Call {
     call.embed(&tokens)
 }
 
-fn records<T: Json>(speller: &Speller, call: &Call, page: Page) -> Result<Records<T>, Error> {
-    let items = page
-        .rows
-        .into_iter()
-        .map(|row| speller.read(call, 200, row))
-        .collect::<Result<_, _>>()?;
-    Ok(Records {
-        items,
-        next: page.next,
-        total: page.total,
-    })
-}
-
 /// A page of a deleted feed, which needs a point in time (API reference 2.7).
 pub(super) async fn deleted(
     client: &Client,
     entity: Entity,
     input: &ListDeletedRecords,
-) -> Result<DeletedPage, Error> {
+) -> Result<Checked<DeletedPage>, Error> {
     let path = entity.path();
     let call = Call::get(&[path, "deleted"]).with("since", input.since.as_str());
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let page = client.feed(&call, path, span).await?;
-    let items = page
-        .rows
-        .into_iter()
-        .map(|row| record::<DeletedRecord>(&call, 200, row))
-        .collect::<Result<_, _>>()?;
-    Ok(DeletedPage {
-        items,
-        next: page.next,
-    })
+    record(&call, 200, json!({"items": page.rows, "next": page.next}))
 }

@@ -10,7 +10,7 @@ use crate::bindings::capsule::crm::types::{
     StagePage, StageStatus, TeamPage, TitlePage, User, UserEmbed, UserPage,
 };
 use crate::bindings::integration::connector::types::{Cursor, Error};
-use crate::contract::Json;
+use crate::contract::{Checked, Json};
 use crate::model::field::Entity;
 use crate::model::{Embeds, Kind};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ const ALL: u32 = 500;
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_users(client: &Client, input: ListOfUsers) -> Result<UserPage, Error> {
+pub async fn list_users(client: &Client, input: ListOfUsers) -> Result<Checked<UserPage>, Error> {
     let call = along(Call::get(&["users"]), input.embed.as_ref());
     list(client, call, "users", input.limit, input.cursor.as_ref()).await
 }
@@ -31,7 +31,10 @@ pub async fn list_users(client: &Client, input: ListOfUsers) -> Result<UserPage,
 ///
 /// # Errors
 /// What sending gives.
-pub async fn get_current_user(client: &Client, input: ReadCurrentUser) -> Result<User, Error> {
+pub async fn get_current_user(
+    client: &Client,
+    input: ReadCurrentUser,
+) -> Result<Checked<User>, Error> {
     let call = along(Call::get(&["users", "current"]), input.embed.as_ref());
     single(client, &call, "user").await
 }
@@ -40,7 +43,7 @@ pub async fn get_current_user(client: &Client, input: ReadCurrentUser) -> Result
 ///
 /// # Errors
 /// `forbidden` or `quota-exhausted` by the account's plan, `stale-cursor`, and what sending gives.
-pub async fn list_teams(client: &Client, input: ListOfTeams) -> Result<TeamPage, Error> {
+pub async fn list_teams(client: &Client, input: ListOfTeams) -> Result<Checked<TeamPage>, Error> {
     let tokens: &[&str] = if input.members { &["memberships"] } else { &[] };
     let call = Call::get(&["teams"]).embed(tokens);
     list(client, call, "teams", input.limit, input.cursor.as_ref()).await
@@ -53,7 +56,7 @@ pub async fn list_teams(client: &Client, input: ListOfTeams) -> Result<TeamPage,
 pub async fn list_pipelines(
     client: &Client,
     input: ListOfPipelines,
-) -> Result<PipelinePage, Error> {
+) -> Result<Checked<PipelinePage>, Error> {
     let mut call = searched(Call::get(&["pipelines"]), input.q.as_deref());
     if input.include_archived {
         call = call.with("includeDeleted", "true");
@@ -75,7 +78,7 @@ pub async fn list_pipelines(
 pub async fn list_milestones(
     client: &Client,
     input: ListOfMilestones,
-) -> Result<MilestonePage, Error> {
+) -> Result<Checked<MilestonePage>, Error> {
     let call = match &input.pipeline {
         Some(wanted) => {
             let id = client
@@ -100,7 +103,10 @@ pub async fn list_milestones(
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_boards(client: &Client, input: ListOfBoards) -> Result<BoardPage, Error> {
+pub async fn list_boards(
+    client: &Client,
+    input: ListOfBoards,
+) -> Result<Checked<BoardPage>, Error> {
     let call = searched(Call::get(&["boards"]), input.q.as_deref());
     let call = with_status(call, input.status_or_default().to_json());
     list_counted(client, call, "boards", input.limit, input.cursor.as_ref()).await
@@ -110,7 +116,10 @@ pub async fn list_boards(client: &Client, input: ListOfBoards) -> Result<BoardPa
 ///
 /// # Errors
 /// `not-found`, `invalid-input` or `ambiguous` for the board, `stale-cursor`, and what sending gives.
-pub async fn list_stages(client: &Client, input: ListOfStages) -> Result<StagePage, Error> {
+pub async fn list_stages(
+    client: &Client,
+    input: ListOfStages,
+) -> Result<Checked<StagePage>, Error> {
     let status = input.status_or_default();
     let call = match &input.board {
         Some(wanted) => {
@@ -146,7 +155,7 @@ pub async fn list_stages(client: &Client, input: ListOfStages) -> Result<StagePa
 pub async fn list_categories(
     client: &Client,
     input: ListOfSettings,
-) -> Result<CategoryPage, Error> {
+) -> Result<Checked<CategoryPage>, Error> {
     plain(client, "categories", "categories", &input).await
 }
 
@@ -157,7 +166,7 @@ pub async fn list_categories(
 pub async fn list_activity_types(
     client: &Client,
     input: ListOfSettings,
-) -> Result<ActivityTypePage, Error> {
+) -> Result<Checked<ActivityTypePage>, Error> {
     plain(client, "activitytypes", "activityTypes", &input).await
 }
 
@@ -168,7 +177,7 @@ pub async fn list_activity_types(
 pub async fn list_lost_reasons(
     client: &Client,
     input: ListOfLostReasons,
-) -> Result<LostReasonPage, Error> {
+) -> Result<Checked<LostReasonPage>, Error> {
     let call = searched(Call::get(&["lostreasons"]), input.q.as_deref());
     list_counted(
         client,
@@ -184,7 +193,10 @@ pub async fn list_lost_reasons(
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_titles(client: &Client, input: ListOfSettings) -> Result<TitlePage, Error> {
+pub async fn list_titles(
+    client: &Client,
+    input: ListOfSettings,
+) -> Result<Checked<TitlePage>, Error> {
     plain(client, "titles", "personTitles", &input).await
 }
 
@@ -192,7 +204,10 @@ pub async fn list_titles(client: &Client, input: ListOfSettings) -> Result<Title
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_countries(client: &Client, input: ListOfSettings) -> Result<CountryPage, Error> {
+pub async fn list_countries(
+    client: &Client,
+    input: ListOfSettings,
+) -> Result<Checked<CountryPage>, Error> {
     let span = span(input.limit, input.cursor.as_ref());
     listed(
         client,
@@ -218,7 +233,7 @@ pub async fn list_countries(client: &Client, input: ListOfSettings) -> Result<Co
 pub async fn list_currencies(
     client: &Client,
     input: ListOfSettings,
-) -> Result<CurrencyPage, Error> {
+) -> Result<Checked<CurrencyPage>, Error> {
     plain(client, "currencies", "currencies", &input).await
 }
 
@@ -226,7 +241,7 @@ pub async fn list_currencies(
 ///
 /// # Errors
 /// What sending gives.
-pub async fn get_site(client: &Client) -> Result<Site, Error> {
+pub async fn get_site(client: &Client) -> Result<Checked<Site>, Error> {
     single(client, &Call::get(&["site"]), "site").await
 }
 
@@ -234,7 +249,10 @@ pub async fn get_site(client: &Client) -> Result<Site, Error> {
 ///
 /// # Errors
 /// `forbidden` or `quota-exhausted` by the account's plan, `stale-cursor`, and what sending gives.
-pub async fn list_goals(client: &Client, input: ListOfSettings) -> Result<GoalPage, Error> {
+pub async fn list_goals(
+    client: &Client,
+    input: ListOfSettings,
+) -> Result<Checked<GoalPage>, Error> {
     let span = span(input.limit, input.cursor.as_ref());
     listed(client, &Call::get(&["goals"]), "goals", span, &|goal| {
         // Samples show the bare id of the user (API reference 3.17), and a reference may be one anywhere (2.3).
@@ -256,7 +274,7 @@ pub async fn list_goals(client: &Client, input: ListOfSettings) -> Result<GoalPa
 pub async fn list_saved_filters(
     client: &Client,
     input: ListOfSavedFilters,
-) -> Result<SavedFilterPage, Error> {
+) -> Result<Checked<SavedFilterPage>, Error> {
     let (kind, _) = kind(input.entity);
     let call = Call::get(&[kind.entity().path(), "filters"]);
     list(client, call, "filters", input.limit, input.cursor.as_ref()).await
@@ -266,7 +284,10 @@ pub async fn list_saved_filters(
 ///
 /// # Errors
 /// `not-found`, `invalid-input` or `ambiguous` for the filter, `stale-cursor`, and what sending gives.
-pub async fn run_saved_filter(client: &Client, input: RunFilter) -> Result<AnyRecordPage, Error> {
+pub async fn run_saved_filter(
+    client: &Client,
+    input: RunFilter,
+) -> Result<Checked<AnyRecordPage>, Error> {
     let (kind, case) = kind(input.entity);
     let entity = kind.entity();
     let id = client

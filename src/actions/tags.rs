@@ -11,6 +11,7 @@ use crate::bindings::capsule::crm::types::{
     Tagged, TagsOnRecord, WhichTag,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
+use crate::contract::Checked;
 use crate::model::Embeds;
 use crate::model::field::Entity;
 use serde_json::{Map, Value, json};
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListTags) -> Result<TagPage, Error> {
+pub async fn list_all(client: &Client, input: ListTags) -> Result<Checked<TagPage>, Error> {
     let call = counted(
         Call::get(&[Entity::from(input.entity).path(), "tags"]),
         &Embeds::default(),
@@ -76,7 +77,7 @@ pub async fn remove(client: &Client, input: TagsOnRecord) -> Result<Tagged, Erro
 ///
 /// # Errors
 /// `invalid-input`, `outcome-unknown`, and what sending gives.
-pub async fn create(client: &Client, input: NewTag) -> Result<TagDefinition, Error> {
+pub async fn create(client: &Client, input: NewTag) -> Result<Checked<TagDefinition>, Error> {
     named(Some(&input.name))?;
     let mut body = Map::new();
     body.insert("name".into(), input.name.into());
@@ -91,7 +92,7 @@ pub async fn create(client: &Client, input: NewTag) -> Result<TagDefinition, Err
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, and what sending gives.
-pub async fn update(client: &Client, input: TagUpdate) -> Result<TagDefinition, Error> {
+pub async fn update(client: &Client, input: TagUpdate) -> Result<Checked<TagDefinition>, Error> {
     named(input.name.as_deref())?;
     let mut body = Map::new();
     put(&mut body, "name", input.name);

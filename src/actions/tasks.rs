@@ -11,6 +11,7 @@ use crate::bindings::capsule::crm::types::{
     TextChange, WhichTask,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::Checked;
 use crate::model::{Embeds, is_time, linked, put_related, spell_task};
 use serde_json::{Map, Value, json};
 
@@ -18,7 +19,7 @@ use serde_json::{Map, Value, json};
 ///
 /// # Errors
 /// `invalid-input`, `ambiguous`, `outcome-unknown`, and what sending gives.
-pub async fn create(client: &Client, input: NewTask) -> Result<Task, Error> {
+pub async fn create(client: &Client, input: NewTask) -> Result<Checked<Task>, Error> {
     check(
         Some(&input.description),
         input.due_time.as_deref(),
@@ -41,7 +42,7 @@ pub async fn create(client: &Client, input: NewTask) -> Result<Task, Error> {
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, `ambiguous`, and what sending gives.
-pub async fn update(client: &Client, input: TaskUpdate) -> Result<Task, Error> {
+pub async fn update(client: &Client, input: TaskUpdate) -> Result<Checked<Task>, Error> {
     let time = match &input.due_time {
         Some(TextChange::Set(time)) => Some(time.as_str()),
         _ => None,
@@ -77,7 +78,7 @@ pub async fn update(client: &Client, input: TaskUpdate) -> Result<Task, Error> {
 ///
 /// # Errors
 /// `not-found`, and what sending gives.
-pub async fn get(client: &Client, input: WhichTask) -> Result<Task, Error> {
+pub async fn get(client: &Client, input: WhichTask) -> Result<Checked<Task>, Error> {
     let call = Call::get(&["tasks", &input.id.to_string()]);
     send(client, call, input.embed.as_ref()).await
 }
@@ -86,20 +87,22 @@ pub async fn get(client: &Client, input: WhichTask) -> Result<Task, Error> {
 ///
 /// # Errors
 /// What sending gives. An id that does not exist is no error.
-pub async fn get_many(client: &Client, input: GetTasks) -> Result<TasksById, Error> {
+pub async fn get_many(client: &Client, input: GetTasks) -> Result<Checked<TasksById>, Error> {
     let tokens = linked(input.embed.as_ref());
     let found = by_id(client, "tasks", "task", &input.ids, tokens).await?;
-    Ok(TasksById {
-        items: tasks(&found.call, found.rows)?,
-        missing: found.missing,
-    })
+    let items = spelled(found.rows);
+    record(
+        &found.call,
+        200,
+        json!({"items": items, "missing": found.missing}),
+    )
 }
 
 /// List tasks.
 ///
 /// # Errors
 /// `invalid-input` or `ambiguous` for a name, `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListTasks) -> Result<TaskPage, Error> {
+pub async fn list_all(client: &Client, input: ListTasks) -> Result<Checked<TaskPage>, Error> {
     let mut faults = Faults::default();
     let owner = match &input.owner {
         Some(wanted) => faults.note(client.user(wanted, "/owner").await)?,
@@ -157,18 +160,19 @@ pub async fn list_all(client: &Client, input: ListTasks) -> Result<TaskPage, Err
         page.total = None;
         page
     };
-    Ok(TaskPage {
-        items: tasks(&call, page.rows)?,
-        next: page.next,
-        total: page.total,
-    })
+    let items = spelled(page.rows);
+    record(
+        &call,
+        200,
+        json!({"items": items, "next": page.next, "total": page.total}),
+    )
 }
 
 /// Complete a task. One that is completed already is not changed by it (API reference 2.3).
 ///
 /// # Errors
 /// `not-found`, `invalid-input` by Capsule, and what sending gives.
-pub async fn complete(client: &Client, input: CompleteTask) -> Result<Task, Error> {
+pub async fn complete(client: &Client, input: CompleteTask) -> Result<Checked<Task>, Error> {
     let mut body = Map::new();
     body.insert("status".into(), "COMPLETED".into());
     put(&mut body, "completedAt", input.completed_at);
@@ -179,7 +183,7 @@ pub async fn complete(client: &Client, input: CompleteTask) -> Result<Task, Erro
 ///
 /// # Errors
 /// `not-found`, `invalid-input` by Capsule, and what sending gives.
-pub async fn reopen(client: &Client, input: WhichTask) -> Result<Task, Error> {
+pub async fn reopen(client: &Client, input: WhichTask) -> Result<Checked<Task>, Error> {
     let mut body = Map::new();
     body.insert("status".into(), "OPEN".into());
     send(client, change(input.id, body), input.embed.as_ref()).await
@@ -254,7 +258,11 @@ fn change(id: u64, body: Map<String, Value>) -> Call {
 }
 
 /// Sends a call, and reads the task of its answer.
-async fn send(client: &Client, call: Call, embed: Option<&LinkedEmbed>) -> Result<Task, Error> {
+async fn send(
+    client: &Client,
+    call: Call,
+    embed: Option<&LinkedEmbed>,
+) -> Result<Checked<Task>, Error> {
     let call = call.embed(linked(embed));
     let mut answer = client.send(&call).await?;
     let mut row = answer.take(&call, "task")?;
@@ -262,13 +270,9 @@ async fn send(client: &Client, call: Call, embed: Option<&LinkedEmbed>) -> Resul
     record(&call, answer.status, row)
 }
 
-fn tasks(call: &Call, rows: Vec<Value>) -> Result<Vec<Task>, Error> {
-    rows.into_iter()
-        .map(|mut row| {
-            spell_task(&mut row);
-            record(call, 200, row)
-        })
-        .collect()
+fn spelled(mut rows: Vec<Value>) -> Vec<Value> {
+    rows.iter_mut().for_each(spell_task);
+    rows
 }
 
 /// What must hold of a task that is listed, beside its status.

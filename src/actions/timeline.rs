@@ -2,12 +2,13 @@
 
 use super::body::put;
 use super::deletion::gone;
-use super::read::single;
-use crate::api::{Call, Client, Span, invalid, record};
+use super::read::{listed, single};
+use crate::api::{Call, Client, Span, invalid};
 use crate::bindings::capsule::crm::types::{
     Deletion, Entry, EntryPage, EntryUpdate, GetEntry, ListTimeline, NewNote,
 };
 use crate::bindings::integration::connector::types::{Cursor, Error};
+use crate::contract::Checked;
 use crate::model::{linked, put_related};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,7 @@ use serde_json::{Map, Value, json};
 ///
 /// # Errors
 /// `invalid-input`, `ambiguous`, `outcome-unknown`, and what sending gives.
-pub async fn add_note(client: &Client, input: NewNote) -> Result<Entry, Error> {
+pub async fn add_note(client: &Client, input: NewNote) -> Result<Checked<Entry>, Error> {
     if input.content.trim().is_empty() {
         return Err(invalid("/content", "required", "a note needs a text"));
     }
@@ -36,7 +37,7 @@ pub async fn add_note(client: &Client, input: NewNote) -> Result<Entry, Error> {
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, `ambiguous`, and what sending gives.
-pub async fn update(client: &Client, input: EntryUpdate) -> Result<Entry, Error> {
+pub async fn update(client: &Client, input: EntryUpdate) -> Result<Checked<Entry>, Error> {
     let id = input.id.to_string();
     let read = Call::get(&["entries", &id]);
     let tokens = linked(input.embed.as_ref());
@@ -78,7 +79,7 @@ pub async fn update(client: &Client, input: EntryUpdate) -> Result<Entry, Error>
 ///
 /// # Errors
 /// `not-found`, and what sending gives.
-pub async fn get(client: &Client, input: GetEntry) -> Result<Entry, Error> {
+pub async fn get(client: &Client, input: GetEntry) -> Result<Checked<Entry>, Error> {
     let call = Call::get(&["entries", &input.id.to_string()]);
     single(client, &call.embed(linked(input.embed.as_ref())), "entry").await
 }
@@ -87,7 +88,7 @@ pub async fn get(client: &Client, input: GetEntry) -> Result<Entry, Error> {
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListTimeline) -> Result<EntryPage, Error> {
+pub async fn list_all(client: &Client, input: ListTimeline) -> Result<Checked<EntryPage>, Error> {
     let call = match &input.on {
         Some(on) => Call::get(&[on.entity().path(), &on.id().to_string(), "entries"]),
         None => Call::get(&["entries"]),
@@ -116,18 +117,7 @@ pub(super) async fn entries(
     call: Call,
     limit: u32,
     cursor: Option<&Cursor>,
-) -> Result<EntryPage, Error> {
-    let page = client
-        .page(&call, "entries", Span::of_entries(limit, cursor))
-        .await?;
-    let items = page
-        .rows
-        .into_iter()
-        .map(|row| record(&call, 200, row))
-        .collect::<Result<_, _>>()?;
-    Ok(EntryPage {
-        items,
-        next: page.next,
-        total: page.total,
-    })
+) -> Result<Checked<EntryPage>, Error> {
+    let span = Span::of_entries(limit, cursor);
+    listed(client, &call, "entries", span, &|_| ()).await
 }

@@ -9,6 +9,7 @@ use crate::bindings::capsule::crm::types::{
     TrackDefinitionPage, TrackEmbed, TrackPage, TrackUpdate,
 };
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::Checked;
 use crate::model::put_related;
 use serde_json::{Map, Value, json};
 
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 pub async fn list_definitions(
     client: &Client,
     input: ListOfTrackDefinitions,
-) -> Result<TrackDefinitionPage, Error> {
+) -> Result<Checked<TrackDefinitionPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let all = Call::get(&["trackdefinitions"]);
     let key = "trackDefinitions";
@@ -42,7 +43,7 @@ pub async fn list_definitions(
 ///
 /// # Errors
 /// `invalid-input`, `ambiguous`, `outcome-unknown`, and what sending gives.
-pub async fn apply(client: &Client, input: NewTrack) -> Result<Track, Error> {
+pub async fn apply(client: &Client, input: NewTrack) -> Result<Checked<Track>, Error> {
     check_description(input.description.as_deref())?;
     let roster = Roster::Tracks(input.on.entity());
     let id = client
@@ -62,7 +63,7 @@ pub async fn apply(client: &Client, input: NewTrack) -> Result<Track, Error> {
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListTracks) -> Result<TrackPage, Error> {
+pub async fn list_all(client: &Client, input: ListTracks) -> Result<Checked<TrackPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let call = Call::get(&[
         input.on.entity().path(),
@@ -77,7 +78,7 @@ pub async fn list_all(client: &Client, input: ListTracks) -> Result<TrackPage, E
 ///
 /// # Errors
 /// `not-found`, and what sending gives.
-pub async fn get(client: &Client, input: GetTrack) -> Result<Track, Error> {
+pub async fn get(client: &Client, input: GetTrack) -> Result<Checked<Track>, Error> {
     let call = Call::get(&["tracks", &input.id.to_string()]);
     track(client, call, input.embed.as_ref()).await
 }
@@ -86,7 +87,7 @@ pub async fn get(client: &Client, input: GetTrack) -> Result<Track, Error> {
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, and what sending gives.
-pub async fn update(client: &Client, input: TrackUpdate) -> Result<Track, Error> {
+pub async fn update(client: &Client, input: TrackUpdate) -> Result<Checked<Track>, Error> {
     check_description(input.description.as_deref())?;
     let mut body = Map::new();
     put(&mut body, "description", input.description);
@@ -109,7 +110,11 @@ pub async fn remove(client: &Client, id: u64) -> Result<Deletion, Error> {
 }
 
 /// The one track of an answer.
-async fn track(client: &Client, call: Call, embed: Option<&TrackEmbed>) -> Result<Track, Error> {
+async fn track(
+    client: &Client,
+    call: Call,
+    embed: Option<&TrackEmbed>,
+) -> Result<Checked<Track>, Error> {
     let call = along(call, embed);
     let mut answer = client.send(&call).await?;
     let mut row = answer.take(&call, "track")?;

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::error::{malformed, shown};
 use super::headers;
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{Json, Reading, check};
+use crate::contract::{Json, Reading, Shape, check};
 use crate::model::time::{Seconds, http_date};
 use http::HeaderMap;
 use serde_json::Value;
@@ -96,10 +96,15 @@ impl Answer {
 ///
 /// # Errors
 /// `malformed-response` that names what is missing or of another type.
-pub(crate) fn record<T: Json>(call: &Call, status: u16, mut value: Value) -> Result<T, Error> {
-    let faults = check(&T::SHAPE, &mut value, Reading::Answer);
+pub(crate) fn record<T: Json>(call: &Call, status: u16, value: Value) -> Result<T, Error> {
+    shaped(&T::SHAPE, call, status, value).map(T::from_json)
+}
+
+/// The same before it has a type: one body for all of them.
+fn shaped(shape: &Shape, call: &Call, status: u16, mut value: Value) -> Result<Value, Error> {
+    let faults = check(shape, &mut value, Reading::Answer);
     if faults.is_empty() {
-        return Ok(T::from_json(value));
+        return Ok(value);
     }
     let told: Vec<_> = faults
         .iter()

@@ -293,7 +293,7 @@ fn is_position(step: &str) -> bool {
 /// Goes on from a shape at a step. `record` is how many steps led to the innermost record.
 fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize) -> Option<Found> {
     let found = |hints: &Hints, keys: bool| {
-        let choices = hints.choices?;
+        let choices = *hints.choices?;
         Some(Found {
             choices,
             keys,
@@ -311,7 +311,7 @@ fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize
                 return found(keys_of(map, hints)?, true);
             }
             let value = map.fields.get(1)?;
-            find(&value.shape, &value.hints, steps, at + 1, record)
+            find(&value.shape, value.hints, steps, at + 1, record)
         }
         (_, None) => found(hints, false),
         (Shape::List(item), Some(step)) if is_position(step) => {
@@ -319,7 +319,7 @@ fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize
         }
         (Shape::Record(fields), Some(step)) => {
             let field = fields.fields.iter().find(|field| field.json == step)?;
-            find(&field.shape, &field.hints, steps, at + 1, at)
+            find(&field.shape, field.hints, steps, at + 1, at)
         }
         (Shape::Variant(variant), Some(_)) if variant.bare => variant
             .cases
@@ -328,7 +328,7 @@ fn find(shape: &Shape, hints: &Hints, steps: &[String], at: usize, record: usize
             .find_map(|shape| find(shape, hints, steps, at, record)),
         (Shape::Variant(variant), Some(step)) => {
             let case = variant.cases.iter().find(|case| case.json == step)?;
-            find(case.shape.as_ref()?, &case.hints, steps, at + 1, record)
+            find(case.shape.as_ref()?, case.hints, steps, at + 1, record)
         }
         _ => None,
     }
@@ -339,7 +339,7 @@ fn keys_of<'h>(map: &'h Record, hints: &'h Hints) -> Option<&'h Hints> {
     if hints.choices.is_some() {
         Some(hints)
     } else {
-        map.fields.first().map(|key| &key.hints)
+        map.fields.first().map(|key| key.hints)
     }
 }
 
@@ -364,7 +364,7 @@ fn every(shape: &Shape, hints: &Hints, pointer: &mut String, known: &mut Vec<Str
         Shape::Record(record) => {
             for field in record.fields {
                 below(field.json, pointer, |pointer| {
-                    every(&field.shape, &field.hints, pointer, known)
+                    every(&field.shape, field.hints, pointer, known)
                 });
             }
         }
@@ -379,7 +379,7 @@ fn every(shape: &Shape, hints: &Hints, pointer: &mut String, known: &mut Vec<Str
             for case in variant.cases {
                 if let Some(shape) = &case.shape {
                     below(case.json, pointer, |pointer| {
-                        every(shape, &case.hints, pointer, known)
+                        every(shape, case.hints, pointer, known)
                     });
                 }
             }

@@ -6,7 +6,7 @@
 
 use super::check::{accepts, step};
 use super::json;
-use super::shape::{Record, Shape};
+use super::shape::{Bounds, Record, Shape};
 use crate::bindings::integration::connector::types::Violation;
 use serde_json::{Map, Value};
 
@@ -120,7 +120,7 @@ const CASE: Layout = Layout { size: 1, align: 1 };
 pub fn layout(shape: &Shape) -> Layout {
     match shape {
         Shape::Boolean | Shape::Enum(_) => CASE,
-        Shape::Integer { most, .. } => {
+        Shape::Integer(Bounds { most, .. }) => {
             let size = width(*most);
             Layout { size, align: size }
         }
@@ -190,7 +190,7 @@ fn width(most: i64) -> usize {
 #[must_use]
 pub fn flat_count(shape: &Shape) -> usize {
     match shape {
-        Shape::Boolean | Shape::Integer { .. } | Shape::Number | Shape::Enum(_) => 1,
+        Shape::Boolean | Shape::Integer(_) | Shape::Number | Shape::Enum(_) => 1,
         Shape::Text | Shape::Json | Shape::Bytes | Shape::List(_) | Shape::Map(_) => 2,
         Shape::Option(inner) => 1 + flat_count(inner),
         Shape::Change(inner) => 2 + flat_count(inner),
@@ -264,7 +264,7 @@ impl Lift<'_> {
     fn value(&mut self, shape: &Shape, place: Place<'_>) -> Value {
         match shape {
             Shape::Boolean => Value::from(self.bits(place, 1) & 1 == 1),
-            Shape::Integer { least, most } => {
+            Shape::Integer(Bounds { least, most }) => {
                 let bytes = width(*most);
                 let above = 64 - 8 * bytes;
                 let bits = self.bits(place, bytes) << above;
@@ -277,7 +277,8 @@ impl Lift<'_> {
             Shape::Number => {
                 let number = f64::from_bits(self.bits(place, 8));
                 // What JSON has no number for stays visible to the check.
-                json::number(number).map_or_else(|| Value::from(number.to_string()), Value::Number)
+                json::number(number)
+                    .map_or_else(|| Value::from("not a finite number"), Value::Number)
             }
             Shape::Enum(all) => {
                 let case = all.cases.get(self.number(place, 1));
@@ -484,7 +485,7 @@ impl Lower<'_> {
     fn value(&mut self, shape: &Shape, value: Value, at: usize) {
         match shape {
             Shape::Boolean => self.write_number(at, 1, value.as_bool().unwrap_or_default().into()),
-            Shape::Integer { most, .. } => {
+            Shape::Integer(Bounds { most, .. }) => {
                 let number = value.as_i64().unwrap_or_default();
                 self.write_number(at, width(*most), number.cast_unsigned());
             }

@@ -1,8 +1,8 @@
 //! Judges JSON by a shape. Only what passes is turned into the model, which then can't fail.
 
-use super::json;
+use super::json::{self, Json as _};
 use super::nearest::nearest;
-use super::shape::{Field, Hints, Record, Shape, Variant};
+use super::shape::{Bounds, Field, Hints, Record, Shape, Variant};
 use crate::bindings::integration::connector::types::Violation;
 use serde_json::{Map, Value};
 
@@ -11,12 +11,13 @@ use serde_json::{Map, Value};
 pub enum Reading {
     /// A caller: unknown keys are faults, ranges and formats are held.
     Input,
-    /// The vendor: unknown keys are ignored, lists and booleans may be missing, ranges and formats are its own affair.
+    /// The vendor: lists and booleans may be missing, ranges and formats are its own affair. The value becomes what the model would make of
+    /// it: unknown keys are taken out, what is missing is filled in.
     Answer,
 }
 
 /// Every fault of the value, each with its pointer; none means that it fits. Whole numbers that are written with a fraction of zero
-/// become integers, and texts of digits become ids where the field says so.
+/// become integers, and texts of digits become ids where the field says so. See [`Reading::Answer`] for what else changes.
 ///
 /// At most 100 faults are told. A key of more than 200 bytes is not repeated: the fault then points at what holds it.
 #[must_use]
@@ -81,12 +82,13 @@ impl Judge {
                     self.wrong_type("true or false", value);
                 }
             }
-            Shape::Integer { least, most } => self.integer(*least, *most, hints, value),
-            Shape::Number => {
-                if !value.is_number() {
-                    self.wrong_type("a number", value);
-                }
-            }
+            Shape::Integer(bounds) => self.integer(bounds, hints, value),
+            Shape::Number => match value.as_f64() {
+                // However the vendor writes it.
+                Some(number) if self.reading == Reading::Answer => *value = number.to_json(),
+                Some(_) => {}
+                None => self.wrong_type("a number", value),
+            },
             Shape::Text => self.text(hints, value),
             Shape::Json => {}
             Shape::Bytes => match value.as_str() {
@@ -127,11 +129,8 @@ impl Judge {
         }
     }
 
-    fn integer(&mut self, least: i64, most: i64, hints: &Hints, value: &mut Value) {
-        let (least, most) = match (self.reading, hints.range) {
-            (Reading::Input, Some((low, high))) => (low.max(least), high.min(most)),
-            _ => (least, most),
-        };
+    fn integer(&mut self, bounds: &Bounds, hints: &Hints, value: &mut Value) {
+        let Bounds { least, most } = bounds.of(self.reading, hints);
         match whole(value) {
             Whole::Exact(number) if (least..=most).contains(&number) => {
                 *value = Value::from(number)
@@ -176,7 +175,7 @@ impl Judge {
             }
             self.at(name, |judge| {
                 judge.key(key, name);
-                judge.shape(&item.shape, &item.hints, value);
+                judge.shape(&item.shape, item.hints, value);
             });
         }
     }
@@ -185,7 +184,7 @@ impl Judge {
     fn key(&mut self, field: &Field, name: &str) {
         match field.shape {
             // A pattern can hold 15 digits, but not the largest exact number. The vendor's own keys are not held to it.
-            Shape::Integer { .. } => {
+            Shape::Integer(_) => {
                 if json::id(name).is_none() || (name.len() > 15 && self.reading == Reading::Input) {
                     self.fault(
                         "type",
@@ -201,7 +200,7 @@ impl Judge {
                 format!("the key is empty; it is the {}", field.title.to_lowercase()),
             ),
             Shape::Text | Shape::Enum(_) => {
-                self.shape(&field.shape, &field.hints, &mut Value::from(name))
+                self.shape(&field.shape, field.hints, &mut Value::from(name))
             }
             // An id or a name: any text is one of them.
             _ => {}
@@ -242,6 +241,11 @@ impl Judge {
         for field in record.fields {
             self.field(field, object);
         }
+        if self.reading == Reading::Answer {
+            object.retain(|key, value| {
+                !value.is_null() && record.fields.iter().any(|field| field.json == key.as_str())
+            });
+        }
     }
 
     fn field(&mut self, field: &Field, object: &mut Map<String, Value>) {
@@ -252,6 +256,8 @@ impl Judge {
                     self.at(field.json, |judge| {
                         judge.fault("required", format!("`{}` is required", field.json))
                     });
+                } else if let Some(empty) = self.empty(field) {
+                    object.insert(field.json.to_owned(), empty);
                 }
                 return;
             }
@@ -265,6 +271,8 @@ impl Judge {
                         format!("`{}` is required and can't be null", field.json),
                     )
                 });
+            } else if let Some(empty) = self.empty(field) {
+                *value = empty;
             }
             return;
         }
@@ -274,7 +282,7 @@ impl Judge {
             *value = Value::from(id);
         }
         self.at(field.json, |judge| {
-            judge.shape(&field.shape, &field.hints, value)
+            judge.shape(&field.shape, field.hints, value)
         });
     }
 
@@ -284,12 +292,26 @@ impl Judge {
             && !(self.reading == Reading::Answer && matches!(field.shape, Shape::Text))
     }
 
+    /// What stands for a field that the vendor left out; none where nothing does.
+    fn empty(&self, field: &Field) -> Option<Value> {
+        if self.reading == Reading::Input {
+            return None;
+        }
+        match field.shape {
+            Shape::Boolean => Some(false.into()),
+            Shape::Text => Some("".into()),
+            Shape::List(_) => Some(Vec::<Value>::new().into()),
+            Shape::Map(_) => Some(Map::new().into()),
+            _ => None,
+        }
+    }
+
     fn bare(&mut self, variant: &Variant, value: &mut Value) {
         for case in variant.cases {
             if let Some(shape) = &case.shape
                 && accepts(shape, value)
             {
-                return self.shape(shape, &case.hints, value);
+                return self.shape(shape, case.hints, value);
             }
         }
         let kinds: Vec<_> = variant
@@ -320,7 +342,7 @@ impl Judge {
                     match variant.cases.iter().find(|case| case.json == name) {
                         Some(case) => match &case.shape {
                             Some(shape) => {
-                                self.at(name, |judge| judge.shape(shape, &case.hints, payload))
+                                self.at(name, |judge| judge.shape(shape, case.hints, payload))
                             }
                             None => self.fault(
                                 "type",
@@ -389,7 +411,7 @@ pub(super) fn accepts(shape: &Shape, value: &Value) -> bool {
     match shape {
         Shape::Json => true,
         Shape::Boolean => value.is_boolean(),
-        Shape::Integer { .. } | Shape::Number => value.is_number(),
+        Shape::Integer(_) | Shape::Number => value.is_number(),
         Shape::Text | Shape::Bytes | Shape::Enum(_) => value.is_string(),
         Shape::List(_) => value.is_array(),
         Shape::Map(_) | Shape::Record(_) => value.is_object(),
@@ -407,7 +429,7 @@ fn kind(shape: &Shape) -> &'static str {
     match shape {
         Shape::Json => "any JSON",
         Shape::Boolean => "true or false",
-        Shape::Integer { .. } => "a whole number",
+        Shape::Integer(_) => "a whole number",
         Shape::Number => "a number",
         Shape::Text | Shape::Bytes | Shape::Enum(_) => "a text",
         Shape::List(_) => "an array",

@@ -1,6 +1,6 @@
 //! Between the model and JSON. Not generic over the JSON library: one `Value` in the middle costs fewer bytes than serde's derives.
 
-use super::shape::Shape;
+use super::shape::{Bounds, Shape};
 use serde_json::{Map, Number, Value};
 
 /// A type of the model with its JSON form.
@@ -60,6 +60,30 @@ pub(crate) fn number(value: f64) -> Option<Number> {
     Number::from_f64(value)
 }
 
+/// The number that a text spells as people do: `1200`, `+3`, `-.5`, `1e3`. Read by the JSON library, which is there anyway; the standard
+/// library's reader of floats would cost 16 KB.
+pub(crate) fn decimal(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let end = digits.find(['e', 'E']).unwrap_or(digits.len());
+    let (mantissa, exponent) = digits.split_at(end);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if !mantissa.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        || mantissa == "."
+    {
+        return None;
+    }
+    // JSON has no zeros in front, and digits on both sides of a point.
+    let or_zero = |digits| if digits == "" { "0" } else { digits };
+    let (whole, fraction) = (or_zero(whole.trim_start_matches('0')), or_zero(fraction));
+    let number: Value =
+        serde_json::from_str(&format!("{sign}{whole}.{fraction}{exponent}")).ok()?;
+    number.as_f64()
+}
+
 /// Largest whole number that every JSON reader keeps exact.
 const EXACT: i64 = (1 << 53) - 1;
 
@@ -67,7 +91,7 @@ macro_rules! whole {
     ($($type:ty: $least:expr, $most:expr;)*) => {$(
         impl Json for $type {
             #[allow(clippy::cast_lossless)]
-            const SHAPE: Shape = Shape::Integer { least: $least as i64, most: $most as i64 };
+            const SHAPE: Shape = Shape::Integer(&Bounds { least: $least as i64, most: $most as i64 });
             fn from_json(value: Value) -> Self {
                 value.as_i64().and_then(|number| Self::try_from(number).ok()).unwrap_or_default()
             }
@@ -317,6 +341,28 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_read_as_people_write_it() {
+        for (text, number) in [
+            ("1200", 1200.0),
+            (" +3 ", 3.0),
+            ("-.5", -0.5),
+            ("5.", 5.0),
+            ("007.10", 7.1),
+            ("1e3", 1000.0),
+            ("-2.5E-1", -0.25),
+            ("0", 0.0),
+        ] {
+            assert_eq!(decimal(text), Some(number), "{text:?}");
+        }
+        for text in [
+            "", ".", "-", "+-5", "--5", "1 2", "- 5", "1.2.3", "1e", "e3", "inf", "NaN", "1e999",
+            "0x10", "1,5", "1_000", "½",
+        ] {
+            assert_eq!(decimal(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_key_of_digits_is_an_id() {
         assert_eq!(key("46".into()), Value::from(46));
         assert_eq!(key("+46".into()), Value::from("+46"));
@@ -404,6 +450,14 @@ mod tests {
             let coded = base64(&data);
             prop_assert_eq!(bytes(coded.clone()), data.clone());
             prop_assert_eq!(optional_bytes(coded), Some(data));
+        }
+
+        #[test]
+        fn any_text_is_a_number_where_the_standard_library_reads_a_finite_one(
+            text in "[-+]?[0-9]{0,5}[.]?[0-9]{0,5}([eE][-+]?[0-9]{1,2})?|[-+.0-9eE x]{0,8}",
+        ) {
+            let known = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+            prop_assert_eq!(decimal(&text), known);
         }
 
         #[test]

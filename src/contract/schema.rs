@@ -1,7 +1,7 @@
 //! Renders a shape as JSON Schema 2020-12.
 
 use super::check::{Reading, required};
-use super::shape::{Field, Hints, Record, Shape};
+use super::shape::{Bounds, Field, Hints, Record, Shape};
 use serde_json::{Map, Value, json};
 
 /// The schema of a shape: for what a caller writes, or for what the component answers. Records, enums and variants stand under `$defs`.
@@ -39,11 +39,8 @@ impl Renderer {
         match shape {
             Shape::Boolean => json!({"type": "boolean"}),
             Shape::Json => json!({}),
-            Shape::Integer { least, most } => {
-                let (least, most) = match (self.reading, hints.range) {
-                    (Reading::Input, Some((low, high))) => (low.max(*least), high.min(*most)),
-                    _ => (*least, *most),
-                };
+            Shape::Integer(bounds) => {
+                let Bounds { least, most } = bounds.of(self.reading, hints);
                 json!({"type": "integer", "minimum": least, "maximum": most})
             }
             Shape::Number => json!({"type": "number"}),
@@ -81,11 +78,11 @@ impl Renderer {
                     .iter()
                     .map(|case| match &case.shape {
                         None => json!({"const": case.json, "description": case.doc}),
-                        Some(shape) if variant.bare => described(renderer.shape(shape, &case.hints), case.doc),
+                        Some(shape) if variant.bare => described(renderer.shape(shape, case.hints), case.doc),
                         Some(shape) => json!({
                             "type": "object",
                             "description": case.doc,
-                            "properties": {case.json: with_choices(renderer.shape(shape, &case.hints), &case.hints)},
+                            "properties": {case.json: with_choices(renderer.shape(shape, case.hints), case.hints)},
                             "required": [case.json],
                             "additionalProperties": false,
                         }),
@@ -112,21 +109,21 @@ impl Renderer {
             return json!({});
         };
         let names = match key.shape {
-            Shape::Integer { .. } if self.reading == Reading::Input => json!({"pattern": ID}),
+            Shape::Integer(_) if self.reading == Reading::Input => json!({"pattern": ID}),
             Shape::Enum(all) => {
                 json!({"enum": all.cases.iter().map(|(case, _)| *case).collect::<Vec<_>>()})
             }
-            Shape::Text if key.hints.format.is_some() => self.shape(&key.shape, &key.hints),
+            Shape::Text if key.hints.format.is_some() => self.shape(&key.shape, key.hints),
             _ => json!({"minLength": 1}),
         };
         let names = described(names, key.doc);
-        let values = self.shape(&value.shape, &value.hints);
+        let values = self.shape(&value.shape, value.hints);
         with_choices(
             json!({"type": "object", "propertyNames": names, "additionalProperties": values}),
             if hints.choices.is_some() {
                 hints
             } else {
-                &key.hints
+                key.hints
             },
         )
     }
@@ -168,8 +165,8 @@ impl Renderer {
     fn field(&mut self, field: &Field) -> Value {
         let mut schema = match (self.reading, &field.shape) {
             // What is none is left out.
-            (Reading::Answer, Shape::Option(inner)) => self.shape(inner, &field.hints),
-            (_, shape) => self.shape(shape, &field.hints),
+            (Reading::Answer, Shape::Option(inner)) => self.shape(inner, field.hints),
+            (_, shape) => self.shape(shape, field.hints),
         };
         // Lists, maps and booleans may be null too, which stands for left out.
         if self.reading == Reading::Input
@@ -182,7 +179,7 @@ impl Renderer {
         let mut schema = if matches!(without_option(&field.shape), Shape::Map(_)) {
             schema
         } else {
-            with_choices(schema, &field.hints)
+            with_choices(schema, field.hints)
         };
         if let Value::Object(object) = &mut schema {
             object.insert("title".into(), field.title.into());
@@ -223,7 +220,7 @@ fn pattern(format: &str) -> Option<&'static str> {
 fn default_of(shape: &Shape, text: &str) -> Value {
     match shape {
         Shape::Option(inner) => default_of(inner, text),
-        Shape::Integer { .. } => text.parse::<i64>().map_or(Value::Null, Value::from),
+        Shape::Integer(_) => text.parse::<i64>().map_or(Value::Null, Value::from),
         Shape::Boolean => Value::Bool(text == "true"),
         _ => text.into(),
     }

@@ -1,5 +1,6 @@
 //! The types of the generated tables. One table both renders the schemas and checks inputs.
 
+use super::check::Reading;
 use crate::api::Client;
 use crate::bindings::integration::connector::types::Error;
 use serde_json::Value;
@@ -11,12 +12,7 @@ pub enum Shape {
     /// `true` or `false`.
     Boolean,
     /// A whole number within bounds.
-    Integer {
-        /// Smallest.
-        least: i64,
-        /// Largest.
-        most: i64,
-    },
+    Integer(&'static Bounds),
     /// Any number.
     Number,
     /// A text.
@@ -39,6 +35,29 @@ pub enum Shape {
     Enum(&'static Enum),
     /// One of several forms.
     Variant(&'static Variant),
+}
+
+/// The bounds of a whole number. Behind a reference, so that a shape is two words: there are a thousand of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Smallest.
+    pub least: i64,
+    /// Largest.
+    pub most: i64,
+}
+
+impl Bounds {
+    /// Those that hold of a field: a caller is held to its range too.
+    #[must_use]
+    pub fn of(&self, reading: Reading, hints: &Hints) -> Self {
+        match (reading, hints.range) {
+            (Reading::Input, Some(range)) => Self {
+                least: self.least.max(range.least),
+                most: self.most.min(range.most),
+            },
+            _ => *self,
+        }
+    }
 }
 
 /// A record.
@@ -64,7 +83,7 @@ pub struct Field {
     /// Its type.
     pub shape: Shape,
     /// What the tags say.
-    pub hints: Hints,
+    pub hints: &'static Hints,
 }
 
 /// An enum.
@@ -101,7 +120,7 @@ pub struct Case {
     /// The payload's type.
     pub shape: Option<Shape>,
     /// What the tags say.
-    pub hints: Hints,
+    pub hints: &'static Hints,
 }
 
 /// What the tags of a doc comment say.
@@ -114,9 +133,9 @@ pub struct Hints {
     /// Used where the field is left out.
     pub default: Option<&'static str>,
     /// Bounds of a whole number.
-    pub range: Option<(i64, i64)>,
+    pub range: Option<&'static Bounds>,
     /// The field has choices.
-    pub choices: Option<Choices>,
+    pub choices: Option<&'static Choices>,
     /// A text of digits is an id.
     pub digits_are_id: bool,
 }

@@ -2,7 +2,7 @@
 
 use crate::bindings::capsule::crm::types::FieldValue;
 use crate::bindings::integration::connector::types::Violation;
-use crate::contract::json::number;
+use crate::contract::json::{decimal, number};
 use crate::contract::{brief, is_date, nearest};
 use serde_json::{Map, Value, json};
 
@@ -187,9 +187,9 @@ fn written(definition: Option<&Definition>, value: &FieldValue) -> Result<Value,
         (FieldType::Number, FieldValue::Number(given)) => number(*given)
             .map(Value::Number)
             .map_or_else(|| wrong("a number"), Ok),
-        (FieldType::Number, FieldValue::Text(text)) => match text.trim().parse::<f64>() {
-            Ok(given) if given.is_finite() => Ok(Value::from(text.trim())),
-            _ => wrong("a number"),
+        (FieldType::Number, FieldValue::Text(text)) => match decimal(text) {
+            Some(_) => Ok(Value::from(text.trim())),
+            None => wrong("a number"),
         },
         (FieldType::Number, _) => wrong("a number"),
         (FieldType::List, FieldValue::Text(text)) => option(text).map(Value::from),
@@ -246,8 +246,7 @@ fn text_of(value: &Value) -> String {
 
 /// The number that a text spells, if writing it again gives the same digits.
 fn exact(text: &str) -> Option<serde_json::Number> {
-    let value: f64 = text.parse().ok()?;
-    let number = number(value)?;
+    let number = number(decimal(text)?)?;
     let digits = |text: &str| {
         let text = text.trim_start_matches('+');
         if text.contains('.') {

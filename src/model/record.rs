@@ -22,6 +22,15 @@ impl Kind {
         }
     }
 
+    /// The contract's name of one record.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Party => "party",
+            Self::Opportunity => "opportunity",
+            Self::Project => "project",
+        }
+    }
+
     pub(crate) fn entity(self) -> Entity {
         match self {
             Self::Party => Entity::Parties,

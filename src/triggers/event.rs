@@ -5,9 +5,7 @@ use super::rule::{Change, Fact, Subject};
 use crate::actions::read::Speller;
 use crate::api::Client;
 use crate::bindings::capsule::crm::event_types::Happening;
-use crate::bindings::capsule::crm::types::{
-    AnyRecord, DeletedRecord, Entry, NestedUser, Opportunity, Party, Project, Task,
-};
+use crate::bindings::capsule::crm::types::DeletedRecord;
 use crate::bindings::exports::integration::connector::triggers::Event;
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::json::tagged;
@@ -125,21 +123,7 @@ pub(super) fn shaped(listening: &Listening, mut record: Value) -> Option<Value> 
     if !check(&trigger.output, &mut record, Reading::Answer).is_empty() {
         return None;
     }
-    fn pure<T: Json>(record: Value) -> Value {
-        T::from_json(record).to_json()
-    }
-    Some(match trigger.data {
-        "party" => pure::<Party>(record),
-        "opportunity" => pure::<Opportunity>(record),
-        "project" => pure::<Project>(record),
-        "task" => pure::<Task>(record),
-        "entry" => pure::<Entry>(record),
-        "user" => pure::<NestedUser>(record),
-        "deleted" => pure::<DeletedRecord>(record),
-        "matched" => pure::<AnyRecord>(record),
-        // Made here: it holds nothing else.
-        _ => record,
-    })
+    Some(record)
 }
 
 /// What the event of a deletion carries.

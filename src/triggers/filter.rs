@@ -4,6 +4,7 @@ use super::listening::Listening;
 use super::rule::Change;
 use crate::api::{Call, Client, Span};
 use crate::bindings::integration::connector::types::Error;
+use crate::contract::json::decimal;
 use crate::model::same;
 use serde_json::Value;
 
@@ -149,11 +150,7 @@ fn holds(definition: &str, value: &Value, row: &Value) -> bool {
 
 /// Numbers come as texts, and several options joined by semicolons (API reference 3.7).
 fn equal(wanted: &Value, stored: &Value) -> bool {
-    let number = |value: &Value| {
-        value
-            .as_f64()
-            .or_else(|| value.as_str()?.trim().parse::<f64>().ok())
-    };
+    let number = |value: &Value| value.as_f64().or_else(|| decimal(value.as_str()?));
     match (wanted, stored) {
         (Value::String(one), Value::String(other)) => same(one, other),
         (Value::Number(_), _) => number(wanted) == number(stored),

@@ -1,6 +1,6 @@
 //! JSON made from shapes: what fits, and what hardly does. Knows the shapes alone, neither the check nor the schemas.
 
-use crate::contract::{Field, Hints, Reading, Record, Shape};
+use crate::contract::{Bounds, Field, Hints, Reading, Record, Shape};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::Union;
@@ -22,7 +22,7 @@ pub(crate) fn fitting(
 ) -> BoxedStrategy<Value> {
     match *shape {
         Shape::Boolean => any::<bool>().prop_map(Value::Bool).boxed(),
-        Shape::Integer { least, most } => integer(least, most, hints, reading),
+        Shape::Integer(bounds) => integer(bounds, hints, reading),
         Shape::Number => prop_oneof![
             any::<i32>().prop_map(Value::from),
             any::<i32>().prop_map(|number| Value::from(f64::from(number))),
@@ -53,8 +53,8 @@ pub(crate) fn fitting(
             Union::new(variant.cases.iter().map(move |case| {
                 match &case.shape {
                     None => Just(Value::from(case.json)).boxed(),
-                    Some(shape) if bare => fitting(shape, &case.hints, reading),
-                    Some(shape) => fitting(shape, &case.hints, reading)
+                    Some(shape) if bare => fitting(shape, case.hints, reading),
+                    Some(shape) => fitting(shape, case.hints, reading)
                         .prop_map(|payload| json!({case.json: payload}))
                         .boxed(),
                 }
@@ -65,11 +65,8 @@ pub(crate) fn fitting(
 }
 
 /// Whole numbers, also written with a fraction of zero.
-fn integer(least: i64, most: i64, hints: &'static Hints, reading: Reading) -> BoxedStrategy<Value> {
-    let (least, most) = match (reading, hints.range) {
-        (Reading::Input, Some(range)) => range,
-        _ => (least, most),
-    };
+fn integer(bounds: &Bounds, hints: &'static Hints, reading: Reading) -> BoxedStrategy<Value> {
+    let Bounds { least, most } = bounds.of(reading, hints);
     let near = least.max(-9)..=most.min(9).max(least.max(-9));
     let number = prop_oneof![3 => near, 2 => least..=most, 1 => Just(least), 1 => Just(most)];
     (number, any::<bool>())
@@ -178,7 +175,7 @@ fn object(record: &'static Record, reading: Reading) -> BoxedStrategy<Value> {
 
 /// A field that is there, null, or left out.
 fn field_of(field: &'static Field, reading: Reading) -> BoxedStrategy<Option<Value>> {
-    let mut value = fitting(&field.shape, &field.hints, reading);
+    let mut value = fitting(&field.shape, field.hints, reading);
     if field.hints.digits_are_id {
         value = prop_oneof![3 => value, 1 => "[0-9]{1,18}".prop_map(Value::from)].boxed();
     }
@@ -204,8 +201,8 @@ fn map(entry: &'static Record, reading: Reading) -> BoxedStrategy<Value> {
     // A key is written back as it stands here: an id has no leading zeros.
     let id = "0|[1-9][0-9]{0,14}";
     let key = match key.shape {
-        Shape::Integer { .. } => id.boxed(),
-        Shape::Text if key.hints.format.is_some() => text(&key.hints, reading)
+        Shape::Integer(_) => id.boxed(),
+        Shape::Text if key.hints.format.is_some() => text(key.hints, reading)
             .prop_map(|key| key.as_str().unwrap_or_default().to_owned())
             .boxed(),
         Shape::Text => prop_oneof!["(?s).{1,9}", "0?[0-9]{1,4}"].boxed(),
@@ -214,7 +211,7 @@ fn map(entry: &'static Record, reading: Reading) -> BoxedStrategy<Value> {
             .boxed(),
         _ => prop_oneof![id, "[A-Za-z][^0-9]{0,8}", "99999999999999999999"].boxed(),
     };
-    proptest::collection::vec((key, fitting(&value.shape, &value.hints, reading)), 0..3)
+    proptest::collection::vec((key, fitting(&value.shape, value.hints, reading)), 0..3)
         .prop_map(|entries| Value::Object(entries.into_iter().collect()))
         .boxed()
 }
@@ -429,7 +426,7 @@ fn without_fractions(value: Value) -> Value {
 fn words_of(shape: &Shape, words: &mut Vec<&'static str>) {
     match *shape {
         Shape::Boolean
-        | Shape::Integer { .. }
+        | Shape::Integer(_)
         | Shape::Number
         | Shape::Text
         | Shape::Json

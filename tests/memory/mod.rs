@@ -130,12 +130,12 @@ pub(crate) fn flatten(shape: &Shape, memory: &Ledger, at: usize, bits: &mut Vec<
         u64::from_le_bytes(all)
     };
     match shape {
-        Shape::Boolean | Shape::Enum(_) | Shape::Integer { .. } | Shape::Number => {
+        Shape::Boolean | Shape::Enum(_) | Shape::Integer(_) | Shape::Number => {
             let size = layout(shape).size;
             let mut value = scalar(size);
             // A small signed number comes as an i32, whose upper bits are its sign.
-            if let Shape::Integer { least, .. } = shape
-                && *least < 0
+            if let Shape::Integer(bounds) = shape
+                && bounds.least < 0
                 && size < 4
             {
                 let above = 32 - 8 * size as u32;

@@ -1,6 +1,8 @@
 //! The reference of operations as Markdown, out of the contract.
 
-use capsule_crm::contract::{Effect, Field, Hints, OPERATIONS, Operation, Record, Shape, required};
+use capsule_crm::contract::{
+    Bounds, Effect, Field, Hints, OPERATIONS, Operation, Record, Shape, required,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -193,12 +195,7 @@ fn record(page: &mut String, name: &str, shape: &Shape) {
                     Some(shape) if variant.bare => kind(shape),
                     Some(shape) => format!("`{{\"{}\": …}}` with {}", case.json, kind(shape)),
                 };
-                let _ = writeln!(
-                    page,
-                    "| {json} | {}{} |",
-                    cell(case.doc),
-                    hints(&case.hints)
-                );
+                let _ = writeln!(page, "| {json} | {}{} |", cell(case.doc), hints(case.hints));
             }
         }
         _ => {}
@@ -219,7 +216,7 @@ fn fields(page: &mut String, record: &Record, input: bool) {
             field.json,
             kind(&field.shape),
             cell(help(field)),
-            hints(&field.hints),
+            hints(field.hints),
         );
     }
 }
@@ -237,7 +234,7 @@ fn hints(hints: &Hints) -> String {
     if let Some(default) = hints.default {
         let _ = write!(all, " Default: `{default}`.");
     }
-    if let Some((least, most)) = hints.range {
+    if let Some(Bounds { least, most }) = hints.range {
         let _ = write!(all, " {least} to {most}.");
     }
     if let Some(format) = hints.format {
@@ -264,7 +261,7 @@ fn cell(text: &str) -> String {
 fn kind(shape: &Shape) -> String {
     match shape {
         Shape::Boolean => "boolean".into(),
-        Shape::Integer { .. } => "integer".into(),
+        Shape::Integer(_) => "integer".into(),
         Shape::Number => "number".into(),
         Shape::Text => "text".into(),
         Shape::Json => "any JSON".into(),

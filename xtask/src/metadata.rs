@@ -4,6 +4,7 @@
 use anyhow::{Context, Result};
 use wasm_encoder::{ComponentSection, CustomSection};
 use wasm_metadata::{AddMetadata, AddMetadataField};
+use wasmparser::BinaryReader;
 
 /// What the manifest says of the guest.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,14 +38,14 @@ impl Package {
     }
 
     /// The component with the sections added, among them the compiler's version, whose own note went with the stripping.
-    /// What the linker noted of itself stays.
+    /// What the linker noted of itself stays, but for the names that it gave to types and functions for debuggers.
     pub(crate) fn stamp(&self, component: &[u8], rustc: &str) -> Result<Vec<u8>> {
         let mut add = AddMetadata::default();
         add.name = AddMetadataField::Set(self.name.clone());
         add.language = vec![("Rust".to_owned(), String::new())];
         add.processed_by = vec![("rustc".to_owned(), rustc.to_owned())];
-        let mut stamped = add
-            .to_wasm(component)
+        let mut stamped = without_names(component)
+            .and_then(|component| add.to_wasm(&component))
             .context("cannot read what the linker made")?;
         for (name, text) in &self.annotations {
             CustomSection {
@@ -55,6 +56,27 @@ impl Package {
         }
         Ok(stamped)
     }
+}
+
+/// The component without the names of what is in it. The compiler strips those of the module; the linker then writes those of the
+/// component around it.
+fn without_names(component: &[u8]) -> Result<Vec<u8>> {
+    const HEADER: usize = 8;
+    const CUSTOM: u8 = 0;
+    let mut reader = BinaryReader::new(component, 0);
+    let mut kept = reader.read_bytes(HEADER)?.to_vec();
+    while !reader.eof() {
+        let section = component.get(component.len() - reader.bytes_remaining()..);
+        let id = reader.read_u8()?;
+        let size = reader.read_var_u32()?;
+        let body = reader.read_bytes(size as usize)?;
+        if id == CUSTOM && BinaryReader::new(body, 0).read_string()? == "component-name" {
+            continue;
+        }
+        let section = section.unwrap_or_default();
+        kept.extend(&section[..section.len() - reader.bytes_remaining()]);
+    }
+    Ok(kept)
 }
 
 /// The text of `key` in `[package]`, or in `[workspace.package]` where the package takes it from there. Reads the plain
@@ -176,6 +198,22 @@ homepage = "1"
         // Subsection 0 of `component-name`: 6 bytes, of which 5 are the name.
         let name = section("component-name", "\0\x06\x05thing");
         assert!(stamped().windows(name.len()).any(|window| window == name));
+    }
+
+    #[test]
+    fn the_linkers_names_go_and_other_sections_stay() {
+        let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+        for (name, data) in [("component-name", &b"\x01\x03abc"[..]), ("other", b"stays")] {
+            CustomSection {
+                name: name.into(),
+                data: data.into(),
+            }
+            .append_to_component(&mut component);
+        }
+        let without = without_names(&component).unwrap();
+        let has = |text: &[u8]| without.windows(text.len()).any(|window| window == text);
+        assert!(has(b"stays") && !has(b"abc"));
+        assert!(without_names(&component[..component.len() - 1]).is_err());
     }
 
     #[test]

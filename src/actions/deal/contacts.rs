@@ -7,6 +7,7 @@ use crate::bindings::capsule::crm::types::{
     ContactOutcome, ContactState, ListOfParties, PartyPage,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
+use crate::contract::Checked;
 use crate::model::{Embeds, Kind};
 
 /// A page of them.
@@ -14,7 +15,7 @@ pub(in crate::actions) async fn list_parties(
     client: &Client,
     kind: Kind,
     input: &ListOfParties,
-) -> Result<PartyPage, Error> {
+) -> Result<Checked<PartyPage>, Error> {
     let embeds = Embeds::from(&input.embed);
     let speller = Speller::new(client, Kind::Party, &embeds).await?;
     let call = Call::get(&[kind.entity().path(), &input.id.to_string(), "parties"]);

@@ -1,12 +1,12 @@
 //! Reading opportunities and projects: one, several, lists, searches and filters.
 
 use crate::actions::filter::filter as judged;
-use crate::actions::read::{Speller, by_id, counted, listed, one};
+use crate::actions::read::{one, page_of};
 use crate::actions::timeline::entries;
-use crate::api::{Call, Client, Span, record};
+use crate::api::{Call, Client, Span};
 use crate::bindings::capsule::crm::types::{EntryPage, FilterClause, FilterOrder, ListOfEntries};
 use crate::bindings::integration::connector::types::{Cursor, Error};
-use crate::contract::Json;
+use crate::contract::{Checked, Json};
 use crate::model::{Embeds, Kind};
 use serde_json::json;
 
@@ -22,25 +22,6 @@ pub(in crate::actions) async fn get<T: Json>(
     one(client, call, entity.key(), kind, embeds).await
 }
 
-/// Records by id: `items` and `missing`.
-pub(in crate::actions) async fn get_many<T: Json>(
-    client: &Client,
-    kind: Kind,
-    ids: &[u64],
-    embeds: &Embeds,
-) -> Result<T, Error> {
-    let entity = kind.entity();
-    if ids.is_empty() {
-        let call = Call::get(&[entity.path()]);
-        return record(&call, 200, json!({"items": [], "missing": []}));
-    }
-    let speller = Speller::new(client, kind, embeds).await?;
-    let mut found = by_id(client, entity.path(), entity.key(), ids, &embeds.tokens).await?;
-    found.rows.iter_mut().for_each(|row| speller.spell(row));
-    let outcome = json!({"items": found.rows, "missing": found.missing});
-    record(&found.call, 200, outcome)
-}
-
 /// A page of all of them, or of those changed since.
 pub(in crate::actions) async fn list_all<P: Json>(
     client: &Client,
@@ -54,7 +35,7 @@ pub(in crate::actions) async fn list_all<P: Json>(
         Some(since) => call.with("since", since),
         None => call,
     };
-    page(client, kind, call, embeds, span).await
+    page_of(client, call, kind, embeds, span).await
 }
 
 /// A page of what a search finds.
@@ -66,7 +47,7 @@ pub(in crate::actions) async fn search<P: Json>(
     span: Span<'_>,
 ) -> Result<P, Error> {
     let call = Call::get(&[kind.entity().path(), "search"]).with("q", q);
-    page(client, kind, call, embeds, span).await
+    page_of(client, call, kind, embeds, span).await
 }
 
 /// A page of what a filter finds.
@@ -83,7 +64,7 @@ pub(in crate::actions) async fn filter<P: Json>(
         &[entity.path(), "filters", "results"],
         json!({ "filter": filter }),
     );
-    page(client, kind, call, embeds, span).await
+    page_of(client, call, kind, embeds, span).await
 }
 
 /// A page of the timeline.
@@ -91,23 +72,8 @@ pub(in crate::actions) async fn list_entries(
     client: &Client,
     kind: Kind,
     input: &ListOfEntries,
-) -> Result<EntryPage, Error> {
+) -> Result<Checked<EntryPage>, Error> {
     let call = Call::get(&[kind.entity().path(), &input.id.to_string(), "entries"]);
     let cursor: Option<&Cursor> = input.cursor.as_ref();
     entries(client, call, input.limit_or_default(), cursor).await
-}
-
-async fn page<P: Json>(
-    client: &Client,
-    kind: Kind,
-    call: Call,
-    embeds: &Embeds,
-    span: Span<'_>,
-) -> Result<P, Error> {
-    let speller = Speller::new(client, kind, embeds).await?;
-    let call = counted(call, embeds);
-    listed(client, &call, kind.entity().path(), span, &|row| {
-        speller.spell(row)
-    })
-    .await
 }

@@ -14,13 +14,13 @@ mod upsert;
 
 pub(super) use contacts::{add_party, list_parties, remove_party};
 pub(super) use create::create;
-pub(super) use lists::{filter, get, get_many, list_all, list_entries, search};
+pub(super) use lists::{filter, get, list_all, list_entries, search};
 pub(super) use moves::{Move, lose, reopen, set_status, shift, win};
 pub(super) use update::update;
 pub(super) use upsert::{Upsert, upsert};
 
 use super::read::Speller;
-use crate::api::{Call, Client, Course};
+use crate::api::{Call, Client, Course, record};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::contract::Json;
 use crate::model::{Embeds, Kind};
@@ -65,13 +65,14 @@ async fn change(
     row(client, &call, kind).await
 }
 
-/// The record of the contract, with what was asked for and nothing that was read along to compare.
-fn told<T: Json>(
-    speller: &Speller,
-    kind: Kind,
-    embeds: &Embeds,
-    mut row: Value,
-) -> Result<T, Error> {
+/// The record of the contract.
+fn told<T: Json>(speller: &Speller, kind: Kind, embeds: &Embeds, row: Value) -> Result<T, Error> {
+    let call = Call::get(&[kind.entity().path()]);
+    record(&call, 200, asked(speller, embeds, row))
+}
+
+/// A row in the contract's spelling, with what was asked for and nothing that was read along to compare.
+fn asked(speller: &Speller, embeds: &Embeds, mut row: Value) -> Value {
     if let Value::Object(row) = &mut row {
         for token in ["tags", "fields"] {
             if !embeds.tokens.contains(&token) {
@@ -79,7 +80,8 @@ fn told<T: Json>(
             }
         }
     }
-    speller.read(&Call::get(&[kind.entity().path()]), 200, row)
+    speller.spell(&mut row);
+    row
 }
 
 /// The id of a reference, which may come as an object or bare (API reference 2.3).

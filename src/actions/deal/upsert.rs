@@ -2,12 +2,12 @@
 
 use super::create::{self, Meant, add_parties};
 use super::update::{keep_pair, tags_of};
-use super::{change, id_of, placed, told};
+use super::{asked, change, id_of, placed};
 use crate::actions::body::put_list;
 use crate::actions::names::field_pointer;
 use crate::actions::read::Speller;
 use crate::actions::tagging;
-use crate::api::{Call, Client, Span, ambiguous, invalid, too_large};
+use crate::api::{Call, Client, Span, ambiguous, invalid, record, too_large};
 use crate::bindings::capsule::crm::types::{RecordKey, Ref, Several, UpsertAction};
 use crate::bindings::integration::connector::types::{Error, PermanentError, Violation};
 use crate::contract::Json;
@@ -26,11 +26,11 @@ pub(in crate::actions) struct Upsert {
     pub(in crate::actions) change: bool,
 }
 
-/// Finds a record, and then changes or creates it.
+/// Finds a record, and then changes or creates it: `action`, and the record under the name of its kind.
 pub(in crate::actions) async fn upsert<T: Json>(
     client: &Client,
     input: &Upsert,
-) -> Result<(UpsertAction, T), Error> {
+) -> Result<T, Error> {
     let Upsert { draft, at, .. } = input;
     if input.match_by.is_empty() {
         let message = "say what to recognise the record by: `name` or `{\"field\": ...}`";
@@ -57,7 +57,10 @@ pub(in crate::actions) async fn upsert<T: Json>(
             (action, speller, row)
         }
     };
-    Ok((action, told(&speller, draft.kind, &draft.embeds, row)?))
+    let row = asked(&speller, &draft.embeds, row);
+    let call = Call::get(&[draft.kind.entity().path()]);
+    let upserted = json!({"action": action.to_json(), (draft.kind.name()): row});
+    record(&call, 200, upserted)
 }
 
 /// What a record is looked for by.

@@ -1,11 +1,12 @@
 //! Finding people and organisations by what they have.
 
-use crate::actions::read::page_where;
-use crate::api::{Call, Client, Span, ambiguous, invalid, too_large};
+use crate::actions::read::{Speller, counted};
+use crate::api::{Call, Client, Page, Span, ambiguous, invalid, record, too_large};
 use crate::bindings::capsule::crm::types::{
     FieldValue, FindParties, Party, PartyEmbed, PartyMatch, PartyPage, Ref,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError, Violation};
+use crate::contract::Checked;
 use crate::model::field::{Entity, FieldWrite};
 use crate::model::{Embeds, Kind, digits, full_name, joined, same, same_number};
 use serde_json::{Value, json};
@@ -102,7 +103,7 @@ pub(crate) async fn find(
     client: &Client,
     kind: &str,
     input: &FindParties,
-) -> Result<PartyPage, Error> {
+) -> Result<Checked<PartyPage>, Error> {
     let (wanted, pointer) = match &input.by {
         PartyMatch::Email(address) => (filled(address).map(Wanted::Email), "/by/email"),
         PartyMatch::Phone(number) => (dialled(number).map(Wanted::Phone), "/by/phone"),
@@ -129,29 +130,35 @@ pub(crate) async fn find(
     };
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = wanted.embeds(&Embeds::from(&input.embed));
-    let page = page_where(
-        client,
-        wanted.filter(kind),
-        Kind::Party,
-        &embeds,
-        span,
-        &|row| wanted.fits(kind, row),
-    )
-    .await?;
-    let items = page
-        .items
-        .into_iter()
-        .map(|party| as_asked(party, input.embed.as_ref()))
-        .collect();
+    let (call, mut page) = rows(client, kind, &wanted, &embeds, span).await?;
+    if !input.embed.is_some_and(|embed| embed.fields) {
+        for row in page.rows.iter_mut().filter_map(Value::as_object_mut) {
+            // Read along to compare.
+            row.remove("fields");
+        }
+    }
     // Capsule counts what it found, which may be more than what is meant.
     let total = page
         .total
         .filter(|_| matches!(wanted, Wanted::Email(_) | Wanted::Name(_)));
-    Ok(PartyPage {
-        items,
-        next: page.next,
-        total,
-    })
+    let found = json!({"items": page.rows, "next": page.next, "total": total});
+    record(&call, 200, found)
+}
+
+/// A page of the rows that are meant, in the contract's spelling, and the request for them.
+async fn rows(
+    client: &Client,
+    kind: &str,
+    wanted: &Wanted,
+    embeds: &Embeds,
+    span: Span<'_>,
+) -> Result<(Call, Page), Error> {
+    let speller = Speller::new(client, Kind::Party, embeds).await?;
+    let call = counted(wanted.filter(kind), embeds);
+    let fits = |row: &Value| wanted.fits(kind, row);
+    let mut page = client.page_where(&call, "parties", span, &fits).await?;
+    page.rows.iter_mut().for_each(|row| speller.spell(row));
+    Ok((call, page))
 }
 
 /// A text that is not blank.
@@ -178,17 +185,13 @@ pub(super) async fn candidates(
     pointer: &str,
 ) -> Result<Vec<Party>, Error> {
     let span = Span::new(500, None);
-    let page = page_where(
-        client,
-        wanted.filter(kind),
-        Kind::Party,
-        &wanted.embeds(embeds),
-        span,
-        &|row| wanted.fits(kind, row),
-    )
-    .await?;
+    let (call, page) = rows(client, kind, wanted, &wanted.embeds(embeds), span).await?;
     match page.next {
-        None => Ok(page.items),
+        None => page
+            .rows
+            .into_iter()
+            .map(|row| record(&call, 200, row))
+            .collect(),
         Some(_) => Err(too_large(format!(
             "Too many records may be meant by `{pointer}` to look at all of them. Use another key, or an id."
         ))),

@@ -118,7 +118,8 @@ fn walk(client: &Client, limits: &[u32]) -> Vec<u64> {
             cursor: cursor.take(),
             embed: None,
         };
-        let page = block_on(crate::actions::parties::list_all(client, input)).unwrap();
+        let page = block_on(crate::actions::parties::list_all(client, input));
+        let page = page.unwrap().into_model();
         assert!(page.items.len() <= limit as usize);
         seen.extend(page.items.iter().map(|party| party.id));
         match page.next {

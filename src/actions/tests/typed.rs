@@ -58,7 +58,8 @@ fn limits_beyond_the_bounds_are_brought_within_them() {
             embed: None,
         },
     ))
-    .unwrap();
+    .unwrap()
+    .into_model();
     assert_eq!((page.items.len(), page.next.is_some()), (1, true));
     let (client, _) = Script::new()
         .on(
@@ -77,7 +78,8 @@ fn limits_beyond_the_bounds_are_brought_within_them() {
             embed: None,
         },
     ))
-    .unwrap();
+    .unwrap()
+    .into_model();
     assert!(page.items.is_empty());
     let (client, _) = Script::new()
         .on(
@@ -97,6 +99,7 @@ fn limits_beyond_the_bounds_are_brought_within_them() {
             }
         ))
         .unwrap()
+        .into_model()
         .items
         .is_empty()
     );
@@ -136,7 +139,8 @@ fn no_ids_cost_no_request() {
             embed: None,
         },
     ))
-    .unwrap();
+    .unwrap()
+    .into_model();
     assert!(output.items.is_empty() && output.missing.is_empty());
 }
 
