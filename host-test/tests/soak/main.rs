@@ -501,7 +501,8 @@ async fn soak(connector: &Connector, seed: u64, mode: Mode, edits: u32) -> Row {
             }
             closed = closed.saturating_sub(1);
             (
-                closed == 0 && world.rng.u8(..3) > 0,
+                // Between two edits of one second there is a look.
+                closed == 0 && (stands || world.rng.u8(..3) > 0),
                 world.rng.u8(..100) < 12,
             )
         };

@@ -226,10 +226,16 @@ fn canonical(value: &Value) -> String {
 /// deletion since; and what was acknowledged, unless a later move of the same project came before it.
 pub(crate) fn must(past: &Past<'_>) -> BTreeSet<EventId> {
     let day = past.begun.get(..10).unwrap_or_default();
+    let mut records: BTreeMap<(Kind, Option<u64>), Vec<&State>> = BTreeMap::new();
+    for state in past.history {
+        let record = (state.kind, state.record["id"].as_u64());
+        records.entry(record).or_default().push(state);
+    }
     let states = past.last.iter().flat_map(|state| {
         let mut told = told(state);
         if !past.settles {
-            let hidden = told_late(past, state);
+            let record = (state.kind, state.record["id"].as_u64());
+            let hidden = told_late(&records[&record], state);
             told.retain(|(id, _)| !hidden.contains(id));
         }
         told
@@ -260,21 +266,17 @@ pub(crate) fn must(past: &Past<'_>) -> BTreeSet<EventId> {
     must
 }
 
-/// What a state tells that an earlier one of the same second did not.
-fn told_late(past: &Past<'_>, state: &State) -> BTreeSet<EventId> {
-    let earlier = past.history.iter().filter(|one| {
-        one.kind == state.kind
-            && ["id", "updatedAt"]
-                .iter()
-                .all(|key| one.record[key] == state.record[key])
-    });
-    let mut late = BTreeSet::new();
-    for one in earlier {
-        let known: BTreeSet<EventId> = told(one).into_iter().map(|(id, _)| id).collect();
-        let now = told(state).into_iter().map(|(id, _)| id);
-        late.extend(now.filter(|id| !known.contains(id)));
-    }
-    late
+/// What a state tells that an earlier one of the same second, among the record's states, did not.
+fn told_late(states: &[&State], last: &State) -> BTreeSet<EventId> {
+    let ids = |state: &State| -> BTreeSet<EventId> {
+        told(state).into_iter().map(|(id, _)| id).collect()
+    };
+    let now = ids(last);
+    let stamp = &last.record["updatedAt"];
+    let earlier = states
+        .iter()
+        .filter(|one| one.record["updatedAt"] == *stamp);
+    earlier.flat_map(|one| &now - &ids(one)).collect()
 }
 
 /// What is the case in the end, and was not when the listening began.
