@@ -4,9 +4,12 @@
 
 mod support;
 
+use std::time::Duration;
+
+use capsule_host::runtime::{Host, HostOptions, operations, triggers};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
-use support::{Canned, component, connector, host, native, now, person, tenant};
+use support::{Canned, Slow, component, connector, host, native, now, party, person, tenant};
 
 /// One `people.create` in a fresh sandbox: the store is made, the component instantiated, the call made, all of it dropped.
 fn create(criterion: &mut Criterion) {
@@ -60,21 +63,9 @@ fn list(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("list_10000");
     group.sample_size(10);
     group.bench_function("component", |bencher| {
-        bencher.to_async(&runtime).iter(async || {
-            let mut cursor = None;
-            loop {
-                let input = json!({"limit": 500, "cursor": cursor}).to_string();
-                let outcome = connector
-                    .call(&tenant)
-                    .invoke("parties.list-all", input)
-                    .await
-                    .unwrap();
-                cursor = next(&outcome.json);
-                if cursor.is_none() {
-                    break;
-                }
-            }
-        });
+        bencher
+            .to_async(&runtime)
+            .iter(async || support::list_all(&connector, &tenant).await);
     });
     group.bench_function("native", |bencher| {
         bencher.iter(|| {
@@ -135,5 +126,165 @@ fn schema(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, create, list, load, schema);
+/// One delivery with one record, for one listener: what an ingress does for each of Capsule's hooks. Nothing is asked back.
+fn delivery(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let host = host(16);
+    let connector = connector(&host);
+    let canned = Canned::new();
+    let tenant = tenant("delivery", canned.clone(), 4);
+    let body = json!({"event": "party/created", "payload": [party(9001)]})
+        .to_string()
+        .into_bytes();
+    let mut group = criterion.benchmark_group("delivery");
+    group.bench_function("component", |bencher| {
+        bencher.to_async(&runtime).iter(async || {
+            let delivery = triggers::Delivery {
+                method: "POST".into(),
+                query: String::new(),
+                headers: Vec::new(),
+                body: body.clone(),
+            };
+            let listener = triggers::Listener {
+                id: "1".into(),
+                trigger: "person.created".into(),
+                options: "{}".into(),
+                mode: triggers::DeliveryMode::Auto,
+            };
+            let reply = connector
+                .call(&tenant)
+                .handle_delivery(delivery, vec![listener])
+                .await
+                .unwrap();
+            assert_eq!(reply.value.events.len(), 1);
+            reply
+        });
+    });
+    group.bench_function("native", |bencher| {
+        use capsule_crm::bindings::exports::integration::connector::triggers as guest;
+        bencher.iter(|| {
+            let delivery = guest::Delivery {
+                method: "POST".into(),
+                query: String::new(),
+                headers: Vec::new(),
+                body: body.clone(),
+            };
+            let listeners = [guest::Listener {
+                id: "1".into(),
+                trigger: "person.created".into(),
+                options: "{}".into(),
+                mode: guest::DeliveryMode::Auto,
+            }];
+            let client = native(&canned);
+            let reply = now(capsule_crm::triggers::handle_delivery(
+                &client, &delivery, &listeners,
+            ));
+            assert_eq!(reply.as_ref().unwrap().events.len(), 1);
+            reply
+        });
+    });
+    group.finish();
+}
+
+/// 100 creates in one sandbox, 16 at once, each answered after 50 ms: at best 7 rounds of 50 ms.
+fn many(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let host = host(16);
+    let connector = connector(&host);
+    let slow = Slow(Canned::new(), Duration::from_millis(50));
+    let tenant = tenant("many", slow, 4);
+    let input = person();
+    let mut group = criterion.benchmark_group("many_100_at_50_ms");
+    group.sample_size(10);
+    group.bench_function("component", |bencher| {
+        bencher.to_async(&runtime).iter(async || {
+            let calls = (0..100).map(|number| operations::Call {
+                key: format!("{number}"),
+                id: "people.create".into(),
+                input: input.clone(),
+            });
+            let options = operations::ManyOptions {
+                concurrency: 16,
+                on_failure: operations::OnFailure::Stop,
+                start_within_ms: None,
+            };
+            let call = connector.call(&tenant);
+            let outcomes = call.invoke_many(calls.collect(), options).await.unwrap();
+            let done = |outcome: &operations::Outcome| {
+                matches!(outcome.status, operations::OutcomeStatus::Done(_))
+            };
+            assert!(outcomes.value.iter().all(done));
+        });
+    });
+    group.finish();
+}
+
+/// What the sandbox alone costs: a call that computes and sends next to nothing, with reserved address space and without.
+fn sandbox(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut group = criterion.benchmark_group("sandbox");
+    for (name, pool) in [("pooled", true), ("mapped_anew", false)] {
+        let options = HostOptions {
+            slots: 16,
+            pool,
+            ..HostOptions::default()
+        };
+        let host = Host::new(options).unwrap();
+        let connector = connector(&host);
+        let tenant = tenant(name, Canned::new(), 4);
+        group.bench_function(name, |bencher| {
+            bencher.to_async(&runtime).iter(async || {
+                let refused = connector.call(&tenant).invoke("no.such", "{}").await;
+                assert!(refused.is_err());
+            })
+        });
+    }
+    group.finish();
+}
+
+/// Over real sockets, against the fake: a create, and 10,000 parties in 100 pages. What the fake itself takes is in it.
+fn loopback(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let host = host(16);
+    let connector = connector(&host);
+    let base = runtime.block_on(support::serve_fake(10_000));
+    let tenant = support::tenant_at(&base, "loopback");
+    let input = json!({"lastName": "Duarte"}).to_string();
+    let mut group = criterion.benchmark_group("loopback");
+    group.sample_size(20);
+    group.bench_function("create", |bencher| {
+        bencher.to_async(&runtime).iter(async || {
+            let call = connector.call(&tenant);
+            call.invoke("people.create", input.as_str()).await.unwrap()
+        })
+    });
+    group.finish();
+    let base = runtime.block_on(support::serve_fake(10_000));
+    let tenant = support::tenant_at(&base, "pages");
+    let mut group = criterion.benchmark_group("loopback_list_10000");
+    group.sample_size(10);
+    group.bench_function("component", |bencher| {
+        bencher
+            .to_async(&runtime)
+            .iter(async || support::list_all(&connector, &tenant).await)
+    });
+    group.finish();
+}
+
+criterion_group!(
+    benches, create, list, load, schema, delivery, many, sandbox, loopback
+);
 criterion_main!(benches);

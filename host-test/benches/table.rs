@@ -7,10 +7,10 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use support::{Canned, Held, connector, host, tenant};
+use serde_json::Value;
+use support::{Canned, Held, connector, host, person, tenant};
 
 fn main() {
     let mut rows = vec![["measure".into(), "figure".into(), "to reach".into()]];
@@ -22,6 +22,11 @@ fn main() {
         ]);
     };
 
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let create = median("create/component");
     row(
         "people.create in a fresh sandbox",
@@ -56,22 +61,65 @@ fn main() {
     );
     row("  how many times native", ratio("list_10000"), "1.5");
     row(
+        "one delivery with one record",
+        median("delivery/component").map(micros),
+        "90 µs",
+    );
+    row(
+        "  the same core natively",
+        median("delivery/native").map(micros),
+        "",
+    );
+    row("sandbox alone", median("sandbox/pooled").map(micros), "");
+    row(
+        "  without reserved address space",
+        median("sandbox/mapped_anew").map(micros),
+        "",
+    );
+    row(
+        "100 creates of 50 ms, 16 at once",
+        median("many_100_at_50_ms/component").map(millis),
+        "350 ms",
+    );
+    row(
+        "people.create over loopback, the fake's work included",
+        median("loopback/create").map(micros),
+        "150 µs",
+    );
+    row(
+        "100 pages of 100 parties over loopback, the fake's work included",
+        median("loopback_list_10000/component").map(millis),
+        "60 ms",
+    );
+    let base = runtime.block_on(support::serve_fake(100));
+    row(
+        "the whole `capsule-host call`, precompiled",
+        Some(millis(cold_start(&base).as_nanos() as f64)),
+        "20 ms",
+    );
+    for cores in [1, 2] {
+        let figure = format!("{:.0} a second", throughput(cores));
+        row(
+            &format!("creates on {cores} of the cores"),
+            Some(figure),
+            "",
+        );
+    }
+    row(
         "schemas of one operation",
         median("schema/component").map(micros),
         "",
     );
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
     row(
         "  guest memory at its peak, five pages a call",
         Some(mib(runtime.block_on(peak_of_lists()))),
         "4 MiB, flat",
     );
-    row("10,000 idle tenants", Some(mib(idle_tenants())), "32 MiB");
+    for (count, target) in [(1, ""), (100, ""), (1_000, ""), (10_000, "32 MiB")] {
+        let figure = format!("{} KiB", idle_tenants(count) / 1024);
+        row(&format!("{count} idle tenants"), Some(figure), target);
+    }
     for slots in [1_000, 10_000] {
         let target = if slots == 1_000 {
             "64 KiB each"
@@ -161,29 +209,81 @@ async fn peak_of_lists() -> usize {
     let host = host(4);
     let connector = connector(&host);
     let tenant = tenant("peak", Canned::new(), 1);
-    let (mut peak, mut cursor) = (0, Value::Null);
-    loop {
-        let outcome = connector
-            .call(&tenant)
-            .invoke(
-                "parties.list-all",
-                json!({"limit": 500, "cursor": cursor}).to_string(),
-            )
-            .await
-            .unwrap();
-        peak = peak.max(outcome.report.peak_memory);
-        cursor = serde_json::from_str::<Value>(&outcome.json).unwrap()["next"].take();
-        if cursor.is_null() {
-            return peak;
-        }
-    }
+    support::list_all(&connector, &tenant).await
 }
 
-/// 10,000 tenants that are known and do nothing.
-fn idle_tenants() -> usize {
+/// Isolated creates a second on so many cores, each in a sandbox of its own.
+fn throughput(cores: usize) -> f64 {
+    const FOR: Duration = Duration::from_secs(3);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .enable_all()
+        .build()
+        .unwrap();
+    let host = host(64);
+    let connector = Arc::new(connector(&host));
+    let begun = Instant::now();
+    let calls: usize = runtime.block_on(async {
+        let workers: Vec<_> = (0..cores * 4)
+            .map(|number| {
+                let connector = Arc::clone(&connector);
+                let tenant = tenant(&format!("busy-{number}"), Canned::new(), 4);
+                tokio::spawn(async move {
+                    let (input, mut done) = (person(), 0);
+                    while begun.elapsed() < FOR {
+                        let call = connector.call(&tenant);
+                        call.invoke("people.create", input.as_str()).await.unwrap();
+                        done += 1;
+                    }
+                    done
+                })
+            })
+            .collect();
+        let mut calls = 0;
+        for worker in workers {
+            calls += worker.await.unwrap();
+        }
+        calls
+    });
+    calls as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// The whole `capsule-host call`, from the start of the process to its end, against the fake on loopback: the median of 20. The first run
+/// compiles the component and keeps it.
+fn cold_start(base: &str) -> Duration {
+    let cache = tempfile::tempdir().unwrap();
+    let run = || {
+        let begun = Instant::now();
+        let status = std::process::Command::new(env!("CARGO_BIN_EXE_capsule-host"))
+            .args([
+                "call",
+                "parties.get",
+                "--input",
+                r#"{"id":9001}"#,
+                "--base-url",
+                base,
+            ])
+            .args(["--token-env", "BENCH_TOKEN"])
+            .env("BENCH_TOKEN", "a token")
+            .env("CAPSULE_HOST_CACHE", cache.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::inherit())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{status}");
+        begun.elapsed()
+    };
+    run();
+    let mut times: Vec<_> = (0..20).map(|_| run()).collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// So many tenants that are known and do nothing.
+fn idle_tenants(count: usize) -> usize {
     let upstream = Canned::new();
     let before = resident();
-    let tenants: Vec<_> = (0..10_000)
+    let tenants: Vec<_> = (0..count)
         .map(|number| tenant(&format!("tenant-{number}"), upstream.clone(), 4))
         .collect();
     let grown = resident().saturating_sub(before);

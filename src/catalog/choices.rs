@@ -354,10 +354,8 @@ fn every(shape: &Shape, hints: &Hints, pointer: &mut String, known: &mut Vec<Str
     }
     match shape {
         Shape::Option(inner) | Shape::Change(inner) => every(inner, hints, pointer, known),
-        Shape::Map(map) => {
-            if keys_of(map, hints).is_some_and(|hints| hints.choices.is_some()) {
-                known.push(pointer.clone());
-            }
+        Shape::Map(map) if keys_of(map, hints).is_some_and(|hints| hints.choices.is_some()) => {
+            known.push(pointer.clone());
         }
         // The choices of a list are those of its items.
         Shape::List(item) => below("-", pointer, |pointer| every(item, hints, pointer, known)),

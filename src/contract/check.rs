@@ -184,16 +184,17 @@ impl Judge {
     fn key(&mut self, field: &Field, name: &str) {
         match field.shape {
             // A pattern can hold 15 digits, but not the largest exact number. The vendor's own keys are not held to it.
-            Shape::Integer(_) => {
-                if json::id(name).is_none() || (name.len() > 15 && self.reading == Reading::Input) {
-                    self.fault(
-                        "type",
-                        format!(
-                            "an id of at most 15 digits is expected, `{}` was given",
-                            brief(name)
-                        ),
-                    );
-                }
+            Shape::Integer(_)
+                if json::id(name).is_none()
+                    || (name.len() > 15 && self.reading == Reading::Input) =>
+            {
+                self.fault(
+                    "type",
+                    format!(
+                        "an id of at most 15 digits is expected, `{}` was given",
+                        brief(name)
+                    ),
+                );
             }
             _ if name.is_empty() => self.fault(
                 "required",

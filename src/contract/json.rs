@@ -77,8 +77,8 @@ pub(crate) fn decimal(text: &str) -> Option<f64> {
         return None;
     }
     // JSON has no zeros in front, and digits on both sides of a point.
-    let or_zero = |digits| if digits == "" { "0" } else { digits };
-    let (whole, fraction) = (or_zero(whole.trim_start_matches('0')), or_zero(fraction));
+    let [whole, fraction] = [whole.trim_start_matches('0'), fraction]
+        .map(|digits| if digits.is_empty() { "0" } else { digits });
     let number: Value =
         serde_json::from_str(&format!("{sign}{whole}.{fraction}{exponent}")).ok()?;
     number.as_f64()

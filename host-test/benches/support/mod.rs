@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use capsule_crm::api::{Client, Lost, Sending, Settings, Transport};
 use capsule_host::egress::{
-    AnswerBody, EgressLimits, Origin, Outbound, Secret, Upstream, UpstreamError,
+    AnswerBody, EgressLimits, Live, Origin, Outbound, Secret, Upstream, UpstreamError,
 };
+use capsule_host::fake::{Fake, FakeOptions};
 use capsule_host::runtime::{Connector, Host, HostOptions, Limits, Tenant};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
@@ -134,6 +135,61 @@ impl Transport for Canned {
 
     fn elapsed(&self) -> Duration {
         Duration::ZERO
+    }
+}
+
+/// The same after a while.
+#[derive(Clone)]
+pub(crate) struct Slow(pub(crate) Canned, pub(crate) Duration);
+
+#[async_trait]
+impl Upstream for Slow {
+    async fn send(
+        &self,
+        request: Outbound,
+        limits: &EgressLimits,
+    ) -> Result<http::Response<AnswerBody>, UpstreamError> {
+        tokio::time::sleep(self.1).await;
+        Upstream::send(&self.0, request, limits).await
+    }
+}
+
+/// Serves a fake of so many parties on loopback, without a rate limit, and tells its origin.
+pub(crate) async fn serve_fake(parties: usize) -> String {
+    let fake = Fake::new(FakeOptions {
+        parties,
+        rate_limit: u32::MAX,
+        ..FakeOptions::default()
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(fake.serve(listener));
+    base
+}
+
+/// A tenant whose Capsule is there, reached over real sockets.
+pub(crate) fn tenant_at(base: &str, name: &str) -> Tenant {
+    Tenant::builder(name)
+        .api_base(base)
+        .access_token(Secret::from("a token"))
+        .grant(Origin::parse(base).unwrap())
+        .upstream(Arc::new(Live::new().unwrap()))
+        .build()
+        .unwrap()
+}
+
+/// Reads all parties, five of Capsule's pages a call. The largest guest memory of the calls.
+pub(crate) async fn list_all(connector: &Connector, tenant: &Tenant) -> usize {
+    let (mut cursor, mut peak) = (Value::Null, 0);
+    loop {
+        let input = json!({"limit": 500, "cursor": cursor}).to_string();
+        let call = connector.call(tenant);
+        let outcome = call.invoke("parties.list-all", input).await.unwrap();
+        peak = peak.max(outcome.report.peak_memory);
+        cursor = serde_json::from_str::<Value>(&outcome.json).unwrap()["next"].take();
+        if cursor.is_null() {
+            return peak;
+        }
     }
 }
 

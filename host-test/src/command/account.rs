@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use capsule_host::egress::{ConnectionId, Live, Origin, Secret, Upstream};
+use capsule_host::egress::{ConnectionId, Live, Origin, RefreshRefusal, Secret, Upstream};
 use capsule_host::runtime::{Connector, DEFAULT_API_BASE, Limits, Tenant};
 
 use super::reach::ReachArgs;
@@ -72,29 +72,49 @@ impl AccountArgs {
         limits: Limits,
         upstream: Arc<dyn Upstream>,
     ) -> Result<Tenant> {
-        let builder = Tenant::builder(self.connection.as_deref().unwrap_or("command"))
-            .limits(limits)
-            .upstream(upstream);
-        let (mut builder, kept_base, kept_web) = match &self.connection {
+        let kept = match &self.connection {
             Some(name) => {
                 let store = self.vault.open()?;
-                let kept = store.connection(name).await?;
-                let id = ConnectionId::new(name);
-                let builder = builder.credentials(Arc::new(store), id);
-                (builder, kept.api_base, kept.profile.web_url)
+                if store.is_copy().await? {
+                    eprintln!("warning: {}", RefreshRefusal::NotAdopted);
+                }
+                let connection = store.connection(name).await?;
+                Some((store, connection))
             }
-            None => (builder.access_token(self.token()?), None, None),
+            None => None,
         };
-        let base = self.reach.base(kept_base.as_deref());
-        for origin in self.reach.grants(&connector.asks_for().await?, base)? {
-            builder = builder.grant(origin);
+        let kept_base = kept.as_ref().and_then(|(_, kept)| kept.api_base.as_deref());
+        let base = self.reach.base(kept_base);
+        let grants = match &kept {
+            Some((store, _)) => {
+                let vault = &self.vault;
+                self.reach
+                    .kept_grants(store, vault, connector, base)
+                    .await?
+            }
+            None => self.reach.grants(&connector.asks_for().await?, base)?,
+        };
+        let mut builder = Tenant::builder(self.connection.as_deref().unwrap_or("command"))
+            .limits(limits)
+            .upstream(upstream);
+        for origin in grants {
+            builder = builder.grant_to(connector.digest(), origin);
         }
         if let Some(base) = base {
             builder = builder.api_base(base);
         }
+        let kept_web = kept
+            .as_ref()
+            .and_then(|(_, kept)| kept.profile.web_url.clone());
         if let Some(web) = self.account_web_url.clone().or(kept_web) {
             builder = builder.web_url(web);
         }
+        builder = match kept {
+            Some((store, kept)) => {
+                builder.credentials(Arc::new(store), ConnectionId::new(&kept.name))
+            }
+            None => builder.access_token(self.token()?),
+        };
         Ok(builder.build()?)
     }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use capsule_host::runtime::{Connector, Host, HostOptions};
 
+use super::cache;
+
 /// Where `cargo xtask build` puts it, from the workspace's root.
 const BUILT: &str = "target/capsule_crm.wasm";
 
@@ -41,12 +43,9 @@ impl ComponentArgs {
         Ok(ComponentFile { path, bytes })
     }
 
-    /// Loads it into a host of its own.
+    /// Loads it into a host of its own, compiled before if it can be.
     pub(crate) fn load(&self) -> Result<Connector> {
-        self.read()?.load(HostOptions {
-            slots: 8,
-            ..HostOptions::default()
-        })
+        self.read()?.load_cached()
     }
 }
 
@@ -55,6 +54,16 @@ impl ComponentFile {
     pub(crate) fn load(&self, options: HostOptions) -> Result<Connector> {
         let host = Host::new(options)?;
         host.load(&self.bytes)
+            .with_context(|| format!("{} can't be loaded", self.path.display()))
+    }
+
+    /// Loads it as it was compiled at an earlier start, or compiles it.
+    pub(crate) fn load_cached(&self) -> Result<Connector> {
+        let host = Host::new(HostOptions {
+            slots: 8,
+            ..HostOptions::default()
+        })?;
+        cache::load(&host, &self.bytes)
             .with_context(|| format!("{} can't be loaded", self.path.display()))
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, anyhow};
 use capsule_host::runtime::catalog::{Descriptor, Effect, Operation, Placement, SignIn, Trigger};
-use capsule_host::runtime::{CallError, HostOptions, to_json};
+use capsule_host::runtime::{CallError, to_json};
 use serde_json::json;
 
 use super::component::{ComponentArgs, ComponentFile};
@@ -37,11 +37,7 @@ pub(crate) struct DescribeArgs {
 /// Prints what the component says of itself.
 pub(crate) async fn run(args: &DescribeArgs, component: &ComponentArgs) -> Result<Exit> {
     let file = component.read()?;
-    let connector = file.load(HostOptions {
-        slots: 1,
-        pool: false,
-        ..HostOptions::default()
-    })?;
+    let connector = file.load_cached()?;
     let told = |error: CallError| {
         anyhow!(
             "the component can't describe itself: {}",

@@ -1,11 +1,12 @@
 //! The command `capsule-host`: one file for each subcommand.
 //!
 //! A subcommand reads its options, calls the library, and prints. `component.rs` finds the component, `account.rs` says for whom a call
-//! runs, `reach.rs` what it may reach, `vault.rs` where connections are kept, `failure.rs` is an error of the contract as the command tells it, `exit.rs` are the exit codes, `terminal.rs` is what may be
+//! runs, `reach.rs` what it may reach, `vault/` where connections are kept, `failure.rs` is an error of the contract as the command tells it, `exit.rs` are the exit codes, `progress.rs` tells how far it is, `terminal.rs` is what may be
 //! printed. Only `main.rs` calls this folder; nothing here is policy: what may be sent and who may see a token the library decides.
 
 mod account;
 mod batch;
+mod cache;
 mod call;
 mod component;
 mod connect;
@@ -15,7 +16,9 @@ mod describe;
 mod exit;
 mod failure;
 mod fake;
+mod grants;
 mod listen;
+mod progress;
 mod quarantine;
 mod reach;
 mod terminal;
@@ -58,6 +61,10 @@ enum Sub {
     Connect(connect::ConnectArgs),
     /// List the connections that are kept, or remove one
     Connections(connections::ConnectionsArgs),
+    /// Tell or change what each component may reach with kept connections
+    Grants(grants::GrantsArgs),
+    /// Let a copied or restored store renew tokens, or seal it with another key
+    Vault(vault::VaultCommand),
     /// Give the events of an account as lines: by hook or by poll, each once
     Listen(listen::ListenArgs),
     /// Tell what `listen` has put aside, or have it tried again
@@ -97,6 +104,8 @@ pub(crate) fn main() -> ExitCode {
             Sub::Batch(args) => batch::run(args, component).await,
             Sub::Connect(args) => connect::run(args, component).await,
             Sub::Connections(args) => connections::run(args, component).await,
+            Sub::Grants(args) => grants::run(args, component).await,
+            Sub::Vault(args) => vault::run(args).await,
             Sub::Listen(args) => listen::run(args, component).await,
             Sub::Quarantine(args) => quarantine::run(args).await,
             Sub::Fake(args) => fake::run(args).await,

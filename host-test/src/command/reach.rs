@@ -2,9 +2,11 @@
 
 use anyhow::{Context as _, Result, bail};
 use capsule_host::egress::{Origin, Scheme};
-use capsule_host::runtime::DEFAULT_API_BASE;
+use capsule_host::runtime::{Connector, DEFAULT_API_BASE};
+use capsule_host::store::{Store, StoreError};
 
 use super::terminal::brief;
+use super::vault::VaultArgs;
 
 /// Options of every subcommand that talks to Capsule.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -16,7 +18,7 @@ pub(crate) struct ReachArgs {
     /// sent there. The token of a kept connection is not: it goes where it was obtained, and nowhere else.
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
-    /// An origin that the component may reach besides the one that it describes
+    /// An origin that the component may reach in this call besides what it describes, or `capsule-host grants` has granted
     #[arg(long, visible_alias = "grant", value_name = "ORIGIN")]
     pub(crate) allow_origin: Vec<String>,
 }
@@ -28,7 +30,8 @@ impl ReachArgs {
         named.map(|base| base.trim_end_matches('/')).or(kept)
     }
 
-    /// What may be reached: what the component describes, and what the caller names. The one who calls is the operator here.
+    /// What may be reached with a token of the caller's own: what the component describes, and what the caller names. The one who calls is the
+    /// operator here.
     pub(crate) fn grants(&self, described: &[Origin], base: Option<&str>) -> Result<Vec<Origin>> {
         let mut grants = Vec::new();
         for text in &self.allow_origin {
@@ -36,8 +39,7 @@ impl ReachArgs {
                 Origin::parse(text).with_context(|| format!("--allow-origin {}", brief(text)))?,
             );
         }
-        let base = base.unwrap_or(DEFAULT_API_BASE);
-        let target = Origin::of_url(base).with_context(|| format!("--base-url {}", brief(base)))?;
+        let target = target(base)?;
         if target.scheme() == Scheme::Http && target.is_loopback() {
             grants.push(target.clone());
         }
@@ -60,6 +62,33 @@ impl ReachArgs {
         }
         Ok(grants)
     }
+
+    /// What may be reached with a kept connection: what the store grants the component, and what the caller names.
+    pub(crate) async fn kept_grants(
+        &self,
+        store: &Store,
+        vault: &VaultArgs,
+        connector: &Connector,
+        base: Option<&str>,
+    ) -> Result<Vec<Origin>> {
+        // A store's first component needs no word for Capsule itself.
+        let first = vec![Origin::parse(DEFAULT_API_BASE)?];
+        let asked = connector.asks_for().await?;
+        let granted = match store.granted(connector.digest(), asked, first).await {
+            Err(error @ StoreError::NotGranted { .. }) => bail!("{error}{}", vault.options()),
+            granted => granted?,
+        };
+        let mut grants = self.grants(&granted, base)?;
+        if granted.contains(&target(base)?) {
+            grants.extend(granted);
+        }
+        Ok(grants)
+    }
+}
+
+fn target(base: Option<&str>) -> Result<Origin> {
+    let base = base.unwrap_or(DEFAULT_API_BASE);
+    Origin::of_url(base).with_context(|| format!("--base-url {}", brief(base)))
 }
 
 #[cfg(test)]

@@ -67,7 +67,8 @@ impl StoredCredentials {
         self.refresh_token.is_some() && self.client.is_some()
     }
 
-    /// Whether 80 % of the lifetime have passed. Never for tokens without an expiry or without a refresh token.
+    /// Whether 80 % of the lifetime have passed. Never for tokens without an expiry or without a refresh token; at once for those that came
+    /// later than now: the clock was set back since, and their expiry is that of another time.
     pub fn refresh_is_due(&self, now: SystemTime) -> bool {
         let Some(expires_at) = self.expires_at.filter(|_| self.can_refresh()) else {
             return false;
@@ -75,7 +76,8 @@ impl StoredCredentials {
         let lifetime = expires_at
             .duration_since(self.obtained_at)
             .unwrap_or_default();
-        now >= self.obtained_at + lifetime.mul_f64(0.8)
+        let early = self.obtained_at.duration_since(now).unwrap_or_default();
+        early > CLOCK_SLACK || now >= self.obtained_at + lifetime.mul_f64(0.8)
     }
 }
 
@@ -112,6 +114,9 @@ pub const LEASE: Duration = Duration::from_secs(90);
 /// How long a failed refresh is remembered, so that a burst of calls does not become a burst of refreshes.
 pub const REMEMBER_FAILURE: Duration = Duration::from_secs(60);
 
+/// A clock that is set back by less is being adjusted, and nothing of what it said is doubted.
+const CLOCK_SLACK: Duration = Duration::from_secs(60);
+
 /// What a caller that wants a newer token gets.
 #[derive(Clone, Debug)]
 pub enum RefreshTurn {
@@ -134,6 +139,11 @@ pub enum RefreshRefusal {
     /// The vendor said `invalid_grant`: a person must connect again.
     #[error("the refresh token was refused; connect this connection again")]
     NeedsReconnect,
+    /// The store is a copy: the one that it was made from may renew the same tokens, and each renewal can end the other's.
+    #[error(
+        "this store is a copy or was put back from a backup, and another host may renew the same tokens; if none does, say `capsule-host vault adopt`"
+    )]
+    NotAdopted,
     /// The last attempt failed a moment ago.
     #[error("the last refresh failed less than a minute ago ({0}); try again later")]
     FailedRecently(String),
@@ -526,5 +536,12 @@ mod tests {
         let stored = store().load(&connection()).await.unwrap().unwrap();
         assert!(!stored.refresh_is_due(stored.obtained_at + Duration::from_secs(799)));
         assert!(stored.refresh_is_due(stored.obtained_at + Duration::from_secs(800)));
+    }
+
+    #[tokio::test]
+    async fn a_refresh_is_due_when_the_clock_was_set_back_and_not_when_it_was_adjusted() {
+        let stored = store().load(&connection()).await.unwrap().unwrap();
+        assert!(stored.refresh_is_due(stored.obtained_at - Duration::from_secs(3600)));
+        assert!(!stored.refresh_is_due(stored.obtained_at - Duration::from_secs(30)));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
@@ -32,6 +33,30 @@ impl fmt::Display for ComponentDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("sha256:")?;
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What a digest must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a component's digest is sha256: and 64 hexadecimal digits, as `capsule-host describe` tells it"
+)]
+pub struct DigestError;
+
+impl FromStr for ComponentDigest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let digits = text.strip_prefix("sha256:").ok_or(DigestError)?;
+        if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(DigestError);
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| DigestError)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| DigestError)?;
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -90,6 +115,22 @@ impl Grants {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_is_read_as_it_is_written() {
+        let digest = ComponentDigest::of(b"component");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        let written = digest.to_string();
+        for wrong in [
+            "",
+            "sha256:",
+            &written[1..],
+            &written[..70],
+            &written.replace('a', "+"),
+        ] {
+            assert!(wrong.parse::<ComponentDigest>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_new_build_has_none_of_the_old_ones_grants() {

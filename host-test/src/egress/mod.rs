@@ -35,7 +35,7 @@ pub use credentials::{
 pub use denial::{Denial, Rule};
 pub use gate::Account;
 pub use governor::{Governor, Quota};
-pub use grants::{ComponentDigest, Grants};
+pub use grants::{ComponentDigest, DigestError, Grants};
 pub use limits::EgressLimits;
 pub use origin::{Origin, OriginError, Scheme};
 pub use placeholder::{CredentialKind, PREFIX as PLACEHOLDER_PREFIX};

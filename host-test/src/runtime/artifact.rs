@@ -7,15 +7,17 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::egress::ComponentDigest;
 
-const MAGIC: &[u8; 8] = b"ichost-1";
+const MAGIC: &[u8; 8] = b"ichost-2";
 const MAC: usize = 32;
 const DIGEST: usize = 32;
+/// The file of a folder's key.
+const KEY: &str = "artifacts.key";
+/// Artifacts of other components that a folder keeps. A build makes one, of some ten megabytes.
+const KEPT: usize = 4;
 
 /// The key that proves who compiled an artifact. Keep it where the vault's key is.
 pub struct ArtifactKey(Zeroizing<[u8; 32]>);
@@ -33,21 +35,44 @@ impl ArtifactKey {
         Ok(Self(bytes))
     }
 
-    fn mac(&self, digest: &[u8], code: &[u8]) -> Hmac<Sha256> {
-        // HMAC takes a key of any length.
-        let mut mac = match Hmac::<Sha256>::new_from_slice(&*self.0) {
-            Ok(mac) => mac,
-            Err(error) => unreachable!("HMAC takes any key: {error}"),
-        };
+    /// The key of a folder of artifacts, for one user: made if it is not there.
+    ///
+    /// # Errors
+    /// The file system's; and where others may read the key, because they could then sign code for us to run.
+    pub fn of_folder(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(KEY);
+        loop {
+            match File::open(&path) {
+                Ok(mut file) => {
+                    check(&file, 0o077)?;
+                    let mut bytes = Zeroizing::new([0; 32]);
+                    file.read_exact(bytes.as_mut_slice())?;
+                    return Ok(Self(bytes));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            fs::create_dir_all(folder)?;
+            let key = Self::generate().map_err(|error| io::Error::other(error.to_string()))?;
+            match write_new(&path, key.0.as_slice()) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                written => return written.map(|()| key),
+            }
+        }
+    }
+
+    /// BLAKE3 rather than HMAC: some ten megabytes are read at each start.
+    fn mac(&self, digest: &[u8], code: &[u8]) -> blake3::Hash {
+        let mut mac = blake3::Hasher::new_keyed(&self.0);
         mac.update(MAGIC);
         mac.update(digest);
         mac.update(code);
-        mac
+        mac.finalize()
     }
 
     /// Packs compiled code.
     pub(crate) fn seal(&self, digest: &ComponentDigest, code: &[u8]) -> Vec<u8> {
-        let tag = self.mac(digest.as_bytes(), code).finalize().into_bytes();
+        let tag = self.mac(digest.as_bytes(), code);
         [MAGIC, tag.as_slice(), digest.as_bytes(), code].concat()
     }
 
@@ -57,7 +82,9 @@ impl ArtifactKey {
         let (tag, rest) = rest.split_at_checked(MAC)?;
         let (digest, code) = rest.split_at_checked(DIGEST)?;
         // Compares in constant time.
-        self.mac(digest, code).verify_slice(tag).ok()?;
+        if self.mac(digest, code) != blake3::Hash::from_slice(tag).ok()? {
+            return None;
+        }
         Some((ComponentDigest::from_bytes(digest.try_into().ok()?), code))
     }
 }
@@ -72,23 +99,27 @@ pub(crate) fn path(folder: &Path, digest: &ComponentDigest) -> PathBuf {
 /// Reads an artifact that nobody else could have written. The checks are on the open file, not on its name.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
-    check(&file)?;
+    check(&file, 0o022)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
+/// Whether a file is ours alone to change; `forbidden` are the rights that others may not have.
 #[cfg(unix)]
-fn check(file: &File) -> io::Result<()> {
+fn check(file: &File, forbidden: u32) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(io::Error::other("it is not a plain file"));
     }
-    if meta.mode() & 0o022 != 0 {
-        return Err(io::Error::other(
-            "others may write it; take that right away (chmod go-w) or delete it",
-        ));
+    if meta.mode() & forbidden != 0 {
+        let rights = if forbidden & 0o044 == 0 {
+            "others may write it; take that right away (chmod go-w) or delete it"
+        } else {
+            "others may read it; take that right away (chmod go-rwx) or delete it"
+        };
+        return Err(io::Error::other(rights));
     }
     // The kernel shows us as the owner of our own entry. Where there is none, the MAC has to do.
     if let Ok(own) = fs::metadata("/proc/self")
@@ -101,7 +132,7 @@ fn check(file: &File) -> io::Result<()> {
 
 /// Elsewhere the MAC has to do.
 #[cfg(not(unix))]
-fn check(file: &File) -> io::Result<()> {
+fn check(file: &File, _: u32) -> io::Result<()> {
     if file.metadata()?.is_file() {
         Ok(())
     } else {
@@ -117,11 +148,32 @@ pub(crate) fn write(path: &Path, artifact: &[u8]) -> io::Result<()> {
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     let draft = path.with_extension(format!("{:016x}.draft", u64::from_le_bytes(random)));
     let written = write_new(&draft, artifact).and_then(|()| fs::rename(&draft, path));
-    if written.is_err() {
+    match &written {
+        Ok(()) => forget_old(folder, path),
         // What can't be removed stays as a draft, which nobody reads.
-        let _ = fs::remove_file(&draft);
+        Err(_) => drop(fs::remove_file(&draft)),
     }
     written
+}
+
+/// Removes artifacts beside one that was just written, but for the latest. What can't be removed stays.
+fn forget_old(folder: &Path, written: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    let mut others: Vec<_> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let is_other = path.extension()? == "cwasm" && path != written;
+            let at = fs::metadata(&path).ok()?.modified().ok()?;
+            is_other.then_some((at, path))
+        })
+        .collect();
+    others.sort();
+    others.truncate(others.len().saturating_sub(KEPT));
+    for (_, path) in others {
+        let _ = fs::remove_file(path);
+    }
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -186,6 +238,56 @@ mod tests {
             );
         }
         assert!(read(&folder.0).is_err(), "a folder is no artifact");
+    }
+
+    #[test]
+    fn the_latest_artifacts_are_kept_and_the_key_with_them() {
+        let folder = Folder::new();
+        ArtifactKey::of_folder(&folder.0).unwrap();
+        let paths: Vec<_> = (0..KEPT + 3)
+            .map(|number| path(&folder.0, &ComponentDigest::of(&[number as u8])))
+            .collect();
+        for (number, path) in paths.iter().enumerate() {
+            write(path, b"code").unwrap();
+            let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
+            File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_modified(at)
+                .unwrap();
+        }
+        let kept: Vec<_> = paths.iter().map(|path| path.exists()).collect();
+        assert_eq!(kept, [false, false, true, true, true, true, true]);
+        assert!(folder.0.join(KEY).exists());
+    }
+
+    #[test]
+    fn a_folder_has_one_key() {
+        let folder = Folder::new();
+        let inner = folder.0.join("deeper");
+        let (first, second) = (
+            ArtifactKey::of_folder(&inner),
+            ArtifactKey::of_folder(&inner),
+        );
+        assert_eq!(*first.unwrap().0, *second.unwrap().0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_may_read_is_not_used() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = Folder::new();
+        ArtifactKey::of_folder(&folder.0).unwrap();
+        let key = folder.0.join(KEY);
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+        let Err(error) = ArtifactKey::of_folder(&folder.0) else {
+            panic!("the key is used");
+        };
+        assert!(error.to_string().contains("others may read"), "{error}");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&key, b"short").unwrap();
+        assert!(ArtifactKey::of_folder(&folder.0).is_err());
     }
 
     #[test]

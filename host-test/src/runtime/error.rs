@@ -162,7 +162,9 @@ impl CallError {
                 HostError::Credentials(CredentialsError::Unknown(_))
                 | HostError::Missing(_)
                 | HostError::Refresh(RefreshError::Refused(
-                    RefreshRefusal::NotPossible | RefreshRefusal::NeedsReconnect,
+                    RefreshRefusal::NotPossible
+                    | RefreshRefusal::NeedsReconnect
+                    | RefreshRefusal::NotAdopted,
                 )) => Error::Permanent(PermanentError::Unauthenticated(fault(self.to_string()))),
                 _ => Error::Transient(TransientError::Unavailable(fault(self.to_string()))),
             },

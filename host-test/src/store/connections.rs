@@ -7,8 +7,8 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, pa
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Place, Sealer};
-use super::writer::Ledger;
-use super::{Store, StoreError};
+use super::writer::{Keys, Ledger, keys};
+use super::{Store, StoreError, place};
 use crate::egress::{
     ClientCredentials, ConnectionId, Credentials, CredentialsError, Generation, LEASE, NewTokens,
     Origin, REMEMBER_FAILURE, RefreshEnd, RefreshLease, RefreshRefusal, RefreshTurn, Secret,
@@ -160,6 +160,13 @@ struct Standing {
     stored: StoredCredentials,
     needs_reconnect: bool,
     failed: Option<(SystemTime, String)>,
+    lease_until: i64,
+}
+
+/// Whether a refresh is still somebody's, in seconds since 1970. A lease that is longer than any was given before the clock was set back.
+pub(super) fn lease_left(until: i64, now: SystemTime) -> bool {
+    let longest = seconds(now.checked_add(LEASE).unwrap_or(now));
+    seconds(now) < until && until <= longest
 }
 
 fn standing(
@@ -168,7 +175,7 @@ fn standing(
     name: &str,
 ) -> Result<Option<Standing>, StoreError> {
     let sql = "SELECT origin, client_id, generation, obtained_at, expires_at, scopes, needs_reconnect, failed_at, \
-               failed_why FROM connection WHERE name = ?1";
+               failed_why, lease_until FROM connection WHERE name = ?1";
     let mut statement = database.prepare(sql)?;
     let mut rows = statement.query([name])?;
     let Some(row) = rows.next()? else {
@@ -180,21 +187,14 @@ fn standing(
     };
     let origin = Origin::parse(&row.get::<_, String>(0)?).map_err(|_| unusable("origin"))?;
     let generation = generation(row.get(2)?).ok_or_else(|| unusable("generation"))?;
-    let secret = |kind| -> Result<Option<Secret>, StoreError> {
-        let sql = "SELECT sealed FROM secret WHERE connection = ?1 AND kind = ?2";
-        let sealed: Option<Vec<u8>> = database
-            .prepare(sql)?
-            .query_row([name, kind], |row| row.get(0))
-            .optional()?;
+    let secret = |kind| {
         let place = Place {
             connection: name,
             origin: &origin,
             kind,
             generation: generation.0,
         };
-        sealed
-            .map(|sealed| sealer.open(&place, &sealed))
-            .transpose()
+        sealed_in(database, sealer, &place)
     };
     let client_id: String = row.get(1)?;
     let client_secret = secret(CLIENT)?;
@@ -203,6 +203,7 @@ fn standing(
     Ok(Some(Standing {
         needs_reconnect: row.get(6)?,
         failed: failed_at.map(|at| (time(at), failed_why.unwrap_or_default())),
+        lease_until: row.get(9)?,
         stored: StoredCredentials {
             generation,
             access_token: secret(ACCESS)?,
@@ -219,6 +220,42 @@ fn standing(
     }))
 }
 
+/// The secret of a place, if there is one.
+pub(super) fn sealed_in(
+    database: &rusqlite::Connection,
+    sealer: &Sealer,
+    place: &Place<'_>,
+) -> Result<Option<Secret>, StoreError> {
+    let sql = "SELECT sealed, key_id FROM secret WHERE connection = ?1 AND kind = ?2";
+    let sealed: Option<(Vec<u8>, Vec<u8>)> = database
+        .prepare(sql)?
+        .query_row([place.connection, place.kind], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    match sealed {
+        None => Ok(None),
+        Some((sealed, key)) if key == sealer.key_id() => sealer.open(place, &sealed).map(Some),
+        // Sealed with another one since the store was opened.
+        Some(_) => Err(StoreError::OtherKey),
+    }
+}
+
+/// As a row names it.
+pub(super) fn kind_named(name: &str) -> Option<&'static str> {
+    [ACCESS, REFRESH, CLIENT]
+        .into_iter()
+        .find(|kind| *kind == name)
+}
+
+/// Refuses to write with a key that is not the store's any more: nothing would open it.
+fn check_key(transaction: &Transaction<'_>, sealer: &Sealer) -> Result<Keys, StoreError> {
+    match keys(transaction)? {
+        Some(keys) if keys.own == sealer.key_id() => Ok(keys),
+        _ => Err(StoreError::OtherKey),
+    }
+}
+
 /// Writes the secrets anew: all of them, because each is sealed for the generation that it stands in.
 fn put_secrets(
     transaction: &Transaction<'_>,
@@ -226,6 +263,7 @@ fn put_secrets(
     name: &str,
     stored: &StoredCredentials,
 ) -> Result<(), StoreError> {
+    check_key(transaction, sealer)?;
     transaction.execute("DELETE FROM secret WHERE connection = ?1", [name])?;
     let client = stored.client.as_ref();
     let secrets = [
@@ -320,6 +358,9 @@ fn begin(
         .database
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(StoreError::from)?;
+    if check_key(&transaction, &ledger.sealer)?.next.is_some() {
+        return Err(StoreError::RekeyUnfinished.into());
+    }
     let standing = standing(&transaction, &ledger.sealer, name)?
         .ok_or_else(|| CredentialsError::Unknown(name.to_owned()))?;
     if standing.stored.generation > seen {
@@ -331,6 +372,9 @@ fn begin(
     if standing.needs_reconnect {
         return Ok(RefreshTurn::Refused(RefreshRefusal::NeedsReconnect));
     }
+    if place::is_copy(&transaction, &ledger.folder)? {
+        return Ok(RefreshTurn::Refused(RefreshRefusal::NotAdopted));
+    }
     let now = SystemTime::now();
     if let Some((at, why)) = standing.failed
         // A clock that was set back says nothing.
@@ -340,22 +384,22 @@ fn begin(
     {
         return Ok(RefreshTurn::Refused(RefreshRefusal::FailedRecently(why)));
     }
+    if lease_left(standing.lease_until, now) {
+        return Ok(RefreshTurn::Busy(Duration::from_millis(20)));
+    }
+    // A lease that ran out was of a process that is gone: its answer may be lost, and the old refresh token is tried once to find out.
     let until = seconds(now.checked_add(LEASE).unwrap_or(now));
-    // A lease that is longer than any was given before the clock was set back. One that ran out was of a process that is gone: its answer may
-    // be lost, and the old refresh token is tried once to find out.
-    let ticket: Option<i64> = transaction
+    let ticket: i64 = transaction
         .query_row(
-            "UPDATE connection SET intent_run = ?2, intent_ticket = intent_ticket + 1, lease_until = ?3 \
-             WHERE name = ?1 AND (lease_until <= ?4 OR lease_until > ?3) RETURNING intent_ticket",
-            params![name, ledger.run, until, seconds(now)],
+            "UPDATE connection SET intent_run = ?2, intent_ticket = intent_ticket + 1, lease_until = ?3 WHERE name = ?1 \
+             RETURNING intent_ticket",
+            params![name, ledger.run, until],
             |row| row.get(0),
         )
-        .optional()
         .map_err(StoreError::from)?;
-    let Some(ticket) = ticket else {
-        return Ok(RefreshTurn::Busy(Duration::from_millis(20)));
-    };
+    let turns = place::count_turn(&transaction)?;
     transaction.commit().map_err(StoreError::from)?;
+    place::note_turns(&ledger.folder, turns);
     Ok(RefreshTurn::Mine(RefreshLease {
         connection: connection.clone(),
         generation: standing.stored.generation,

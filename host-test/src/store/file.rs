@@ -74,6 +74,10 @@ pub(crate) fn migrate(database: &mut Connection, steps: &[&str]) -> Result<(), U
     if found > known {
         return Err(Unmigrated::Newer { found, known });
     }
+    if found == known {
+        // Nothing is written: what is up to date opens on a full disk, too.
+        return Ok(());
+    }
     for step in steps.iter().skip(found as usize) {
         transaction.execute_batch(step)?;
     }

@@ -2,14 +2,18 @@
 //!
 //! `key.rs` is the key, `seal.rs` encrypts with it, `schema.rs` makes the tables and brings old ones up to date,
 //! `file.rs` is what every database of the host has in common, `writer.rs` owns the database in a thread of its own, `connections.rs` has what is asked of it. The command opens a
-//! store and hands it to tenants as their `Credentials`; the store calls nothing of the runtime.
+//! store and hands it to tenants as their `Credentials`; the store calls nothing of the runtime. `place.rs` tells a store
+//! from copies of it, `rekey.rs` seals it with another key, `grants.rs` keeps what each component may reach.
 //!
 //! Processes share a store: SQLite orders what they write, and a lease in the connection's row gives a refresh to one of them. Only opening
 //! takes turns, by a lock on a file beside the database, because it may make or change the tables.
 
 mod connections;
 pub(crate) mod file;
+mod grants;
 mod key;
+mod place;
+mod rekey;
 mod schema;
 mod seal;
 mod writer;
@@ -18,8 +22,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use connections::{NewConnection, Profile, SavedConnection};
+pub use grants::ComponentGrants;
 pub use key::{KeyError, VaultKey};
+pub use rekey::Rekey;
 
+use crate::egress::{ComponentDigest, Origin};
 use writer::Writer;
 
 /// The database's file in the store's folder.
@@ -53,7 +60,12 @@ pub enum StoreError {
     InUse(PathBuf),
     /// The database.
     #[error("the store's database failed: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] rusqlite::Error),
+    /// There is no room to write.
+    #[error(
+        "the disk of the store is full, and nothing was changed in it; make room and try again"
+    )]
+    Full,
     /// Made by a later version.
     #[error(
         "the store is of version {found}, and this program knows versions up to {known}; use the newer program"
@@ -64,9 +76,24 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
-    /// It was sealed with another key.
-    #[error("the store was sealed with another key; give the key that it was made with")]
+    /// It is sealed with another key.
+    #[error(
+        "the store is sealed with another key; give that one with --key-file, or in CAPSULE_HOST_KEY"
+    )]
     OtherKey,
+    /// It is on its way from one key to another.
+    #[error(
+        "the store is half-way from one key to another and needs both: `capsule-host vault rekey` with the keys that it was begun with goes on"
+    )]
+    RekeyUnfinished,
+    /// There is nothing to do.
+    #[error("the new key is the one that the store has; give another file with --new-key-file")]
+    SameKey,
+    /// What the old key had sealed still stands in the log.
+    #[error(
+        "every secret is sealed with the new key, but another process reads the store's log, where the old ones still stand; end it, and say          `capsule-host vault rekey` again"
+    )]
+    LogInUse,
     /// A secret can't be opened: changed, or put where it does not belong.
     #[error(
         "the {kind} of the connection `{connection}` was changed in the store and is not used; connect it again"
@@ -100,12 +127,37 @@ pub enum StoreError {
         /// As signed in.
         came: String,
     },
+    /// What stands in the table of grants can't be.
+    #[error(
+        "the store has an unusable grant, {0:?}; take it out of the tables `component` and `granted`"
+    )]
+    Grant(String),
+    /// A component that asks for more than the operator has granted.
+    #[error(
+        "the component {component} asks for {}, which is not granted to it; look at it with `capsule-host describe`, and if that is meant, say\n  \
+         capsule-host grants add --to {component} {}",
+        listed(.missing, ", "),
+        listed(.asked, " ")
+    )]
+    NotGranted {
+        /// Which component.
+        component: ComponentDigest,
+        /// All that it asks for.
+        asked: Vec<Origin>,
+        /// What of it is not granted.
+        missing: Vec<Origin>,
+    },
     /// No random bytes.
     #[error("the system gives no random bytes: {0}")]
     Randomness(getrandom::Error),
     /// The thread is gone.
     #[error("the store is closed")]
     Closed,
+}
+
+fn listed(origins: &[Origin], between: &str) -> String {
+    let each: Vec<_> = origins.iter().map(ToString::to_string).collect();
+    each.join(between)
 }
 
 impl Store {
@@ -121,13 +173,17 @@ impl Store {
         patience: Duration,
     ) -> Result<Self, StoreError> {
         Self::make_folder(folder)?;
-        let path = folder.join(LOCK);
-        let turn = file::lock(&path, patience);
-        let _turn = turn
-            .map_err(|error| StoreError::File { path, error })?
-            .ok_or_else(|| StoreError::InUse(folder.to_owned()))?;
-        let writer = Writer::start(&folder.join(DATABASE), key)?;
+        let _turn = Self::turn(folder, patience)?;
+        let writer = Writer::start(folder, key)?;
         Ok(Self { writer })
+    }
+
+    /// Waits until nobody else opens the store, and keeps others from it.
+    fn turn(folder: &Path, patience: Duration) -> Result<std::fs::File, StoreError> {
+        let path = folder.join(LOCK);
+        file::lock(&path, patience)
+            .map_err(|error| StoreError::File { path, error })?
+            .ok_or_else(|| StoreError::InUse(folder.to_owned()))
     }
 
     /// Whether a folder has a store.
@@ -141,6 +197,15 @@ impl Store {
             path: folder.to_owned(),
             error,
         })
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Database(error),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::StoreError;
 use super::file::migrate;
 
 /// One step for each version. A step that was released is never changed; what is new is one more step.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 5] = [
     "
 CREATE TABLE store (
     only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -46,6 +46,27 @@ CREATE TABLE secret (
     "
 -- Until when the process that began a refresh has it to itself.
 ALTER TABLE connection ADD COLUMN lease_until INTEGER NOT NULL DEFAULT 0;
+",
+    "
+-- Where the store is at home, and how many refreshes were begun in it: `place.rs`.
+ALTER TABLE store ADD COLUMN place TEXT;
+ALTER TABLE store ADD COLUMN turns INTEGER NOT NULL DEFAULT 0;
+",
+    "
+-- The key on the way to which it is: `rekey.rs`.
+ALTER TABLE store ADD COLUMN next_key_id BLOB;
+",
+    "
+-- Components in the order in which they came, and what the operator lets each reach: `grants.rs`.
+CREATE TABLE component (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest TEXT UNIQUE NOT NULL
+) STRICT;
+CREATE TABLE granted (
+    component INTEGER NOT NULL REFERENCES component (seq) ON DELETE CASCADE,
+    origin TEXT NOT NULL,
+    PRIMARY KEY (component, origin)
+) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -1,7 +1,7 @@
 //! The thread that owns the database. SQLite has one writer at a time, and a commit waits for the disk: neither may hold
 //! up the threads that run calls.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use rusqlite::{Connection, OptionalExtension as _};
@@ -9,13 +9,15 @@ use tokio::sync::oneshot;
 
 use super::file::private_file;
 use super::seal::Sealer;
-use super::{StoreError, VaultKey, schema};
+use super::{DATABASE, StoreError, VaultKey, place, schema};
 
 type Job = Box<dyn FnOnce(&mut Ledger) + Send>;
 
 /// What the thread has.
 pub(super) struct Ledger {
     pub(super) database: Connection,
+    /// The store's.
+    pub(super) folder: PathBuf,
     pub(super) sealer: Sealer,
     /// Tells this process's refreshes from those that another left open. Not a process id: those come again.
     pub(super) run: i64,
@@ -27,10 +29,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(path: &Path, key: VaultKey) -> Result<Self, StoreError> {
+    /// To be called while nobody else opens the store.
+    pub(super) fn start(folder: &Path, key: VaultKey) -> Result<Self, StoreError> {
+        let path = &folder.join(DATABASE);
         // SQLite makes its files with the usual mode; the database's own is given to -wal and -shm.
         let file = |error| StoreError::File {
-            path: path.to_owned(),
+            path: path.clone(),
             error,
         };
         private_file(path).map_err(file)?;
@@ -38,10 +42,12 @@ impl Writer {
         schema::prepare(&mut database)?;
         let sealer = Sealer::new(&key);
         check_key(&database, &sealer)?;
+        place::settle(&database, folder)?;
         let mut run = [0; 8];
         getrandom::fill(&mut run).map_err(StoreError::Randomness)?;
         let mut ledger = Ledger {
             database,
+            folder: folder.to_owned(),
             sealer,
             run: i64::from_be_bytes(run),
         };
@@ -72,14 +78,34 @@ impl Writer {
     }
 }
 
+/// Which keys a store knows, by their ids.
+pub(super) struct Keys {
+    pub(super) own: [u8; 8],
+    /// The one on the way to which it is.
+    pub(super) next: Option<[u8; 8]>,
+}
+
+/// None: nobody has opened it yet.
+pub(super) fn keys(database: &Connection) -> Result<Option<Keys>, StoreError> {
+    let keys = |row: &rusqlite::Row<'_>| {
+        Ok(Keys {
+            own: row.get(0)?,
+            next: row.get(1)?,
+        })
+    };
+    let sql = "SELECT key_id, next_key_id FROM store";
+    Ok(database.query_row(sql, [], keys).optional()?)
+}
+
 /// The first key that a store is opened with is its key.
 fn check_key(database: &Connection, sealer: &Sealer) -> Result<(), StoreError> {
     let key = sealer.key_id();
-    let stored: Option<Vec<u8>> = database
-        .query_row("SELECT key_id FROM store", [], |row| row.get(0))
-        .optional()?;
-    match stored {
-        Some(stored) if stored == key => Ok(()),
+    match keys(database)? {
+        Some(Keys { own, next: None }) if own == key => Ok(()),
+        Some(Keys {
+            own,
+            next: Some(next),
+        }) if own == key || next == key => Err(StoreError::RekeyUnfinished),
         Some(_) => Err(StoreError::OtherKey),
         None => {
             database.execute(

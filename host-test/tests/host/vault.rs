@@ -134,6 +134,54 @@ async fn a_kept_token_that_is_young_is_used_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_set_back_an_hour_costs_one_refresh_and_nothing_else() {
+    let (connector, fake) = (connector(), fake());
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), VaultKey::generate().unwrap()).unwrap();
+    keep(&store, &connector, &fake, Duration::ZERO).await;
+    // What was written before: the tokens, a failure, and the lease of a process that is gone.
+    let database = rusqlite::Connection::open(folder.path().join("store.sqlite")).unwrap();
+    let sql = "UPDATE connection SET obtained_at = obtained_at + 3600, expires_at = expires_at + 3600, \
+               failed_at = unixepoch() + 3600, failed_why = 'why', lease_until = unixepoch() + 3690, intent_run = 1";
+    database.execute_batch(sql).unwrap();
+    let tenant = kept(&store, Arc::new(InProcess::new(fake.router())));
+    for refreshes in [1, 0] {
+        fake.clear_journal();
+        connector.call(&tenant).check().await.unwrap();
+        let journal = fake.journal();
+        let tokens = journal.iter().filter(|row| row.path == "/oauth/token");
+        assert_eq!(tokens.count(), refreshes);
+    }
+}
+
+#[tokio::test]
+async fn a_copied_store_says_how_it_may_renew_and_its_token_goes_on() {
+    let (connector, fake) = (connector(), fake());
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), VaultKey::generate().unwrap()).unwrap();
+    keep(&store, &connector, &fake, Duration::from_secs(9_000)).await;
+    // As `cp` does it: the marker is another file.
+    let marker = folder.path().join("store.place");
+    let text = std::fs::read(&marker).unwrap();
+    std::fs::remove_file(&marker).unwrap();
+    std::fs::write(&marker, text).unwrap();
+    let tenant = kept(&store, Arc::new(InProcess::new(fake.router())));
+    fake.clear_journal();
+    let error = connector.call(&tenant).refresh().await.unwrap_err();
+    assert!(super::signed_in::is_unauthenticated(&error), "{error}");
+    assert!(
+        error.to_string().contains("capsule-host vault adopt"),
+        "{error}"
+    );
+    connector.call(&tenant).check().await.unwrap();
+    assert!(fake.journal().iter().all(|row| row.path != "/oauth/token"));
+
+    assert!(store.adopt().await.unwrap());
+    connector.call(&tenant).refresh().await.unwrap();
+    connector.call(&tenant).check().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_removed_connection_is_not_signed_in() {
     let (connector, fake) = (connector(), fake());
     let folder = tempfile::tempdir().unwrap();

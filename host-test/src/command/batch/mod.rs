@@ -2,14 +2,13 @@
 //!
 //! `table.rs` reads the file, `column.rs` knows what headings mean, `mapping.rs` makes a row a record (and `pointer.rs` what it has no
 //! name for), `order.rs` says which rows may run side by side, `run.rs` runs them, waits and tries again, `report.rs` writes down what
-//! became of each, `progress.rs` shows how far it is. This file puts them together.
+//! became of each. This file puts them together.
 
 mod column;
 mod dry;
 mod mapping;
 mod order;
 mod pointer;
-mod progress;
 mod report;
 mod run;
 mod table;
@@ -29,12 +28,12 @@ use super::account::AccountArgs;
 use super::component::ComponentArgs;
 use super::exit::{Exit, of_input};
 use super::failure::Failure;
+use super::progress::Progress;
 use super::terminal::{brief, is_read_by_a_person, plain, print_json};
 
 use column::Kind;
 use mapping::{CellFault, Choices, Mapping, Record};
 use order::{Claims, MatchKey};
-use progress::Progress;
 pub(super) use report::{Action, Line};
 use report::{Before, Report};
 use run::{Ended, Event, Job, Pace, Runs, Told};
@@ -588,7 +587,7 @@ impl<'a> Book<'a> {
             }
         });
         let mut open: BTreeSet<usize> = (0..jobs.len()).collect();
-        let mut progress = Progress::new(jobs.len() as u64);
+        let mut progress = Progress::new(jobs.len() as u64, "rows");
         let ended = run::run(jobs, calls, &pace, &mut stop, |event| {
             if let Event::Settled(row, _) = &event {
                 open.remove(row);

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use capsule_host::egress::{Live, Secret};
 use capsule_host::runtime::auth::AuthorizeRequest;
 use capsule_host::runtime::{CallError, Connector, Revoke, Tenant};
-use capsule_host::store::{NewConnection, Profile};
+use capsule_host::store::{NewConnection, Profile, Store};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -93,10 +93,11 @@ fn name(text: &str) -> Result<String, String> {
 
 /// Signs in, and keeps what comes of it.
 pub(crate) async fn run(args: &ConnectArgs, component: &ComponentArgs) -> Result<Exit> {
-    // What is wrong with the store is told before anybody signs in. It is let go meanwhile: calls need it.
-    drop(args.vault.open_or_make()?);
+    // What is wrong with the store is told before anybody signs in.
+    let store = args.vault.open_or_make()?;
     let connector = component.load()?;
-    let tenant = args.tenant(&connector).await?;
+    let tenant = args.tenant(&connector, &store).await?;
+    drop(store);
     let listener = if args.paste {
         None
     } else {
@@ -256,7 +257,7 @@ fn failed(error: &CallError) -> Exit {
 
 impl ConnectArgs {
     /// A tenant whose tokens are in memory until the connection is kept.
-    async fn tenant(&self, connector: &Connector) -> Result<Tenant> {
+    async fn tenant(&self, connector: &Connector, store: &Store) -> Result<Tenant> {
         let secret = match (&self.client_secret_env, &self.client_secret_file) {
             (Some(name), _) => Some(secret_of_variable("--client-secret-env", name)?),
             (None, Some(path)) => Some(secret_of_file("--client-secret-file", path)?),
@@ -272,8 +273,9 @@ impl ConnectArgs {
             .client(&self.client_id, secret)
             .upstream(Arc::new(Live::new()?));
         let base = self.reach.base(None);
-        for origin in self.reach.grants(&connector.asks_for().await?, base)? {
-            builder = builder.grant(origin);
+        let grants = self.reach.kept_grants(store, &self.vault, connector, base);
+        for origin in grants.await? {
+            builder = builder.grant_to(connector.digest(), origin);
         }
         if let Some(base) = base {
             builder = builder.api_base(base);

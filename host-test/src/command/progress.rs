@@ -21,17 +21,19 @@ pub(crate) enum Progress {
         done: u64,
         /// Rows in all.
         all: u64,
+        /// What they are: `rows`.
+        what: &'static str,
     },
 }
 
 impl Progress {
-    /// For so many rows.
-    pub(crate) fn new(all: u64) -> Self {
+    /// For so many rows, or whatever they are.
+    pub(crate) fn new(all: u64, what: &'static str) -> Self {
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(all);
-            if let Ok(style) = ProgressStyle::with_template(
-                "{bar:30} {pos}/{len} rows  {per_sec}  {eta} left  {msg}",
-            ) {
+            if let Ok(style) = ProgressStyle::with_template(&format!(
+                "{{bar:30}} {{pos}}/{{len}} {what}  {{per_sec}}  {{eta}} left  {{msg}}",
+            )) {
                 bar.set_style(style);
             }
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -41,6 +43,7 @@ impl Progress {
                 last: Instant::now(),
                 done: 0,
                 all,
+                what,
             }
         }
     }
@@ -56,11 +59,16 @@ impl Progress {
                     format!("{failed} failed")
                 });
             }
-            Self::Lines { last, done, all } => {
+            Self::Lines {
+                last,
+                done,
+                all,
+                what,
+            } => {
                 *done += 1;
                 if last.elapsed() >= EVERY {
                     *last = Instant::now();
-                    eprintln!("{done}/{all} rows, {failed} failed");
+                    eprintln!("{done}/{all} {what}, {failed} failed");
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 #![allow(missing_docs)]
 
+mod store;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::path::Path;

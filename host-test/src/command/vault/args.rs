@@ -28,6 +28,12 @@ pub(crate) struct VaultArgs {
 impl VaultArgs {
     /// The store that is there.
     pub(crate) fn open(&self) -> Result<Store> {
+        let (folder, key) = self.folder_and_key()?;
+        Ok(Store::open(&folder, key)?)
+    }
+
+    /// Where the store is that is there, and its key.
+    pub(crate) fn folder_and_key(&self) -> Result<(PathBuf, VaultKey)> {
         let folder = self.folder()?;
         if !Store::is_in(&folder) {
             bail!(
@@ -36,7 +42,7 @@ impl VaultArgs {
             );
         }
         let key = self.key(&folder, false)?;
-        Ok(Store::open(&folder, key)?)
+        Ok((folder, key))
     }
 
     /// The store, made with a new key if it is not there.
@@ -45,6 +51,16 @@ impl VaultArgs {
         let make = !Store::is_in(&folder);
         let key = self.key(&folder, make)?;
         Ok(Store::open(&folder, key)?)
+    }
+
+    /// These options as they would be given to another subcommand, each with a space before it.
+    pub(crate) fn options(&self) -> String {
+        let option = |name: &str, path: &Option<PathBuf>| {
+            path.as_ref()
+                .map(|path| format!(" {name} {}", quoted(&path.display().to_string())))
+                .unwrap_or_default()
+        };
+        option("--store", &self.store) + &option("--key-file", &self.key_file)
     }
 
     fn folder(&self) -> Result<PathBuf> {
@@ -85,5 +101,30 @@ impl VaultArgs {
         }
         VaultKey::from_file(&path)
             .with_context(|| format!("the store in {} has no key", folder.display()))
+    }
+}
+
+/// As a shell takes it.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-:".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_told_as_a_shell_takes_them() {
+        let args = VaultArgs {
+            store: Some("/srv/it's here".into()),
+            key_file: Some("/srv/key".into()),
+        };
+        let told = args.options();
+        assert_eq!(told, r" --store '/srv/it'\''s here' --key-file /srv/key");
+        assert_eq!(VaultArgs::default().options(), "");
     }
 }

@@ -1,5 +1,10 @@
 //! What a store promises, without a sandbox.
 
+mod disk;
+mod grants;
+mod place;
+mod rekey;
+
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
