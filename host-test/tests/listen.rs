@@ -78,8 +78,16 @@ impl Scene {
         triggers: &[&str],
         options: ListenOptions,
     ) -> Result<Ingress, ListenError> {
-        let known = self.connector.triggers().await.unwrap();
         let listeners = triggers.iter().map(|one| on(one)).collect();
+        self.open_for(listeners, options).await
+    }
+
+    async fn open_for(
+        &self,
+        listeners: Vec<Listener>,
+        options: ListenOptions,
+    ) -> Result<Ingress, ListenError> {
+        let known = self.connector.triggers().await.unwrap();
         let plan = Plan::new(&known, listeners, options.public_url.is_some()).unwrap();
         Ingress::open(self.connector.clone(), self.tenant.clone(), plan, options).await
     }
@@ -101,6 +109,19 @@ impl Scene {
     async fn person(&self, name: &str) -> u64 {
         let made = self.done("people.create", json!({"firstName": name})).await;
         made["id"].as_u64().unwrap()
+    }
+
+    /// How many requests the account saw of one record or of several by id.
+    fn looks(&self) -> usize {
+        let by_id = |path: &str| {
+            let id = path.strip_prefix("/api/v2/parties/").unwrap_or_default();
+            id.starts_with(|letter: char| letter.is_ascii_digit())
+        };
+        let journal = self.fake.journal();
+        let looks = journal
+            .iter()
+            .filter(|row| row.method == "GET" && by_id(&row.path));
+        looks.count()
     }
 
     /// The address that Capsule has, of its only hook or of the first.
@@ -626,4 +647,280 @@ async fn hooks_come_over_tls_or_from_this_machine() {
         let opened = scene.open(&["person.created"], options).await;
         assert_eq!(opened.is_ok(), fits, "{address}");
     }
+}
+
+fn count(counter: &std::sync::atomic::AtomicU64) -> u64 {
+    counter.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+fn deletion(id: u64) -> String {
+    json!({"event": "party/deleted", "payload": [{"id": id}]}).to_string()
+}
+
+/// A minute of a listener that works: a look each second.
+async fn minute(scene: &Scene, ingress: &Ingress) {
+    for _ in 0..60 {
+        work(ingress).await;
+        ingress.poll_due().await.unwrap();
+        scene.later(1);
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_forged_deletions_give_no_event_and_hold_up_no_true_one() {
+    use futures::StreamExt as _;
+    const FORGED: usize = 10_000;
+    let scene = Scene::new();
+    let people = futures::stream::iter(0..100)
+        .then(|n| scene.person(["Ada", "Bea", "Cem"][n % 3]))
+        .collect::<Vec<_>>()
+        .await;
+    let gone = scene.person("Inês").await;
+    scene.later(3_600);
+    let ingress = scene.listening(&["party.deleted", "person.created"]).await;
+    let hooks = scene.done("hooks.list-all", json!({})).await;
+    let address = hooks["items"][0]["targetUrl"].as_str().unwrap().to_owned();
+    let forge = async |from: usize, to: usize| {
+        let statuses = futures::stream::iter(from..to)
+            .map(|n| post(&ingress, &address, deletion(people[n % people.len()])))
+            .buffer_unordered(200)
+            .collect::<Vec<_>>()
+            .await;
+        assert!(
+            statuses
+                .iter()
+                .all(|status| *status == StatusCode::ACCEPTED)
+        );
+    };
+    // The first ones are worked on before it is known what they cost.
+    forge(0, 10).await;
+    work(&ingress).await;
+    let looks = scene.looks();
+    forge(10, FORGED / 2).await;
+    scene.done("parties.delete", json!({"id": gone})).await;
+    let made = scene.person("Rui").await;
+    assert_eq!(scene.deliver(&ingress).await, [StatusCode::ACCEPTED; 2]);
+    forge(FORGED / 2, FORGED).await;
+
+    // What is read again for nobody is not held up at all.
+    work(&ingress).await;
+    assert_eq!(ids(&lines(&ingress).await).len(), 1);
+    for minutes in 1..=5 {
+        minute(&scene, &ingress).await;
+        assert!(
+            scene.looks() - looks <= 30 * (minutes + 1) + 10,
+            "{} in minute {minutes}",
+            scene.looks() - looks
+        );
+        let given = lines(&ingress).await;
+        let given = ids(&given);
+        assert!(
+            given[0].starts_with(&format!("person.created:{made}:")),
+            "{given:?}"
+        );
+        if minutes >= 2 {
+            assert_eq!(given[1..], [format!("party.deleted:{gone}:")], "{given:?}");
+        }
+    }
+    let figures = ingress.figures();
+    assert!(
+        count(&figures.dropped) > 4_000,
+        "{}",
+        count(&figures.dropped)
+    );
+    assert_eq!(
+        count(&figures.read_again),
+        scene.looks() as u64,
+        "all that was asked is told"
+    );
+    let request = Request::get("/metrics").header("host", "localhost");
+    let (_, told) = ask(&ingress, request.body(Body::empty()).unwrap()).await;
+    let told = String::from_utf8(told.to_vec()).unwrap();
+    let figure = |name: &str| {
+        let line = told.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse::<u64>().unwrap()
+    };
+    assert!(figure("capsule_listen_quarantine_deliveries ") <= 1_000);
+    assert!(figure("capsule_listen_quarantine_bytes ") <= 64 << 20);
+    assert!(figure("capsule_listen_deliveries_waiting ") <= 5_100);
+    assert!(figure("capsule_listen_deliveries_dropped_total ") > 4_000);
+    let size = |name: &str| {
+        std::fs::metadata(scene.path("journal").join(name)).map_or(0, |file| file.len())
+    };
+    assert!(size("journal.sqlite") + size("journal.sqlite-wal") < 32 << 20);
+}
+
+#[tokio::test]
+async fn deliveries_that_have_records_read_again_are_gathered() {
+    let scene = Scene::new();
+    let mut people = Vec::new();
+    for name in ["Ada", "Bea", "Cem", "Dan"] {
+        people.push(scene.person(name).await);
+    }
+    scene.later(3_600);
+    let ingress = scene.listening(&["party.deleted"]).await;
+    let address = scene.address().await;
+    // From this one it is known that deletions cost something.
+    scene.done("parties.delete", json!({"id": people[0]})).await;
+    scene.deliver(&ingress).await;
+    work(&ingress).await;
+    assert_eq!(ids(&lines(&ingress).await).len(), 1);
+    let looks = scene.looks();
+    scene.done("parties.delete", json!({"id": people[1]})).await;
+    scene.deliver(&ingress).await;
+    for still_there in &people[2..] {
+        post(&ingress, &address, deletion(*still_there)).await;
+    }
+    assert!(
+        ingress.work_once().await.unwrap().is_err(),
+        "they are held for two seconds"
+    );
+    scene.later(2);
+    work(&ingress).await;
+    let given = lines(&ingress).await;
+    let expected = [0, 1].map(|one| format!("party.deleted:{}:", people[one]));
+    assert_eq!(ids(&given), expected);
+    // Three ids of which one is gone: halved until it stands alone.
+    assert!(scene.looks() - looks <= 5, "{}", scene.looks() - looks);
+    // Each is judged by its own records: what was told is done, what was not is put aside.
+    let aside = ingress.quarantined().await.unwrap();
+    assert_eq!(aside.len(), 2, "{aside:?}");
+    assert!(aside.iter().all(|one| one.why.contains("still there")));
+}
+
+#[tokio::test]
+async fn what_is_put_aside_of_one_address_is_bounded_and_the_oldest_goes() {
+    use futures::StreamExt as _;
+    let scene = Scene::new();
+    let ingress = scene.listening(&["person.created"]).await;
+    let address = scene.address().await;
+    futures::stream::iter(0..1_100)
+        .map(|n| post(&ingress, &address, format!("forged {n}")))
+        .buffer_unordered(100)
+        .for_each(|status| async move { assert_eq!(status, StatusCode::ACCEPTED) })
+        .await;
+    work(&ingress).await;
+    let aside = ingress.quarantined().await.unwrap();
+    assert_eq!(aside.len(), 1_000);
+    assert_eq!(aside[0].id, "d101");
+    assert_eq!(count(&ingress.figures().dropped), 100);
+}
+
+#[tokio::test]
+async fn a_start_looks_at_the_hooks_once() {
+    let scene = Scene::new();
+    let ingress = scene
+        .open(&["person.created"], scene.options())
+        .await
+        .unwrap();
+    ingress.settle().await.unwrap();
+    let lists = || {
+        let journal = scene.fake.journal();
+        journal
+            .iter()
+            .filter(|row| row.path.ends_with("/resthooks") && row.method == "GET")
+            .count()
+    };
+    let before = lists();
+    let stop = tokio::time::sleep(Duration::from_millis(300));
+    let outlet = LineOutlet(std::io::sink());
+    ingress.run(None, outlet, stop).await.unwrap();
+    assert_eq!(lists(), before);
+}
+
+#[tokio::test]
+async fn a_filter_that_names_nobody_is_told_at_the_start_however_its_events_come() {
+    let scene = Scene::new();
+    let named = |trigger: &str, owner: &str| Listener {
+        options: json!({"filter": {"owner": owner}}).to_string(),
+        ..on(trigger)
+    };
+    let refused = async |listeners: Vec<Listener>| {
+        let ingress = scene.open_for(listeners, scene.options()).await.unwrap();
+        match ingress.settle().await {
+            Err(ListenError::Call(error)) => error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    // At the first poll of a feed.
+    let told = refused(vec![named("person.created", "rkaja")]).await;
+    assert!(told.contains("Rana Kaya"), "{told}");
+    // It is known what the feed told: another listener comes.
+    let ingress = scene
+        .open(&["person.created"], scene.options())
+        .await
+        .unwrap();
+    ingress.settle().await.unwrap();
+    drop(ingress);
+    let told = refused(vec![on("person.created"), named("person.updated", "rkaja")]).await;
+    assert!(told.contains("Rana Kaya"), "{told}");
+    // It comes by hook alone.
+    let told = refused(vec![named("project.moved", "rkaja")]).await;
+    assert!(told.contains("Rana Kaya"), "{told}");
+    let right = vec![
+        named("person.created", "rkaya"),
+        named("project.moved", "rkaya"),
+    ];
+    let ingress = scene.open_for(right, scene.options()).await.unwrap();
+    ingress.settle().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_connection_wrote_itself_is_marked_for_ten_minutes_and_skipped_where_asked() {
+    let scene = Scene::new();
+    let person = scene.person("Inês").await;
+    scene.later(3_600);
+    let quiet = Listener {
+        id: "without our own".into(),
+        ..on("person.updated")
+    };
+    let options = ListenOptions {
+        skip_own: [quiet.id.clone()].into(),
+        ..scene.options()
+    };
+    let listeners = vec![on("person.updated"), quiet];
+    let ingress = scene.open_for(listeners, options).await.unwrap();
+    ingress.settle().await.unwrap();
+    ingress.poll_due().await.unwrap();
+    let update = async |title: &str, ours: bool, pause: u64| {
+        let change = json!({"id": person, "jobTitle": title});
+        let answer = scene.done("people.update", change).await;
+        if ours {
+            let noted = ingress.wrote("people.update", &answer.to_string()).await;
+            assert!(noted.unwrap());
+        }
+        scene.later(pause);
+        scene.deliver(&ingress).await;
+        work(&ingress).await;
+        scene.later(10);
+    };
+    update("Buyer", true, 0).await;
+    update("Owner", false, 0).await;
+    update("Board", true, 601).await;
+    let given = lines(&ingress).await;
+    let told: Vec<_> = given
+        .iter()
+        .map(|line| {
+            let title = line["data"]["jobTitle"].as_str().unwrap();
+            (
+                line["listener"].as_str().unwrap(),
+                title,
+                line["own"] == true,
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("person.updated", "Buyer", true),
+            ("person.updated", "Owner", false),
+            ("without our own", "Owner", false),
+            ("person.updated", "Board", false),
+            ("without our own", "Board", false),
+        ]
+    );
+    // Neither an answer that is no record nor an operation of which nothing is told.
+    assert!(!ingress.wrote("people.delete", "null").await.unwrap());
+    let tag = r#"{"id": 7, "updatedAt": "2026-02-25T06:13:20Z"}"#;
+    assert!(!ingress.wrote("tags.update", tag).await.unwrap());
 }

@@ -22,6 +22,7 @@ pub(crate) use answer::record;
 pub use call::{Call, Method};
 pub(crate) use call::{for_header, form};
 pub use client::{API_BASE, Client, Settings};
+pub(crate) use directory::resolve;
 pub use error::{
     ambiguous, conflict, fault, forbidden, incomplete, invalid, is_not_found, malformed, not_found,
     stale_cursor, too_large, unsupported, violation,

@@ -31,6 +31,8 @@ pub(super) struct Cursor {
     pub(super) floor: Seconds,
     /// The feed was seen to ascend by `updatedAt`.
     pub(super) ascends: bool,
+    /// Tells for which names in filters it was looked up whether they are there.
+    pub(super) names: Option<u32>,
     pub(super) scan: Option<Scan>,
     /// The first `count` events of this version of a record were given.
     pub(super) part: Option<Part>,
@@ -219,8 +221,12 @@ impl Cursor {
         let flags = u64::from(self.ascends)
             | u64::from(self.scan.is_some()) << 1
             | u64::from(self.part.is_some()) << 2
-            | u64::from(!self.groups.is_empty()) << 3;
+            | u64::from(!self.groups.is_empty()) << 3
+            | u64::from(self.names.is_some()) << 4;
         put(&mut out, flags);
+        if let Some(names) = self.names {
+            put(&mut out, u64::from(names));
+        }
         if let Some(scan) = self.scan {
             signed(&mut out, scan.since);
             signed(&mut out, scan.t0);
@@ -297,8 +303,11 @@ impl Cursor {
             floor: time(rest)?,
             ..Self::default()
         };
-        let flags = take(rest).filter(|flags| *flags < 16)?;
+        let flags = take(rest).filter(|flags| *flags < 32)?;
         cursor.ascends = flags & 1 != 0;
+        if flags & 16 != 0 {
+            cursor.names = Some(small(rest)?);
+        }
         if flags & 2 != 0 {
             let mut scan = Scan {
                 since: time(rest)?,
@@ -454,15 +463,17 @@ mod tests {
             rows,
             scan,
             any::<bool>(),
+            any::<Option<u32>>(),
             groups,
         )
-            .prop_map(|(feed, low, rows, scan, ascends, groups)| Cursor {
+            .prop_map(|(feed, low, rows, scan, ascends, names, groups)| Cursor {
                 feed,
                 low,
                 deep: low,
                 marks: [low, low],
                 floor: 0,
                 ascends,
+                names,
                 scan: scan.map(|(since, page, pass, several)| Scan {
                     since,
                     t0: low,
@@ -599,6 +610,29 @@ mod tests {
             ..Cursor::default()
         };
         assert!(Cursor::read(&cursor.write(), 0).is_err());
+    }
+
+    #[test]
+    fn the_seeds_of_fuzzing_are_cursors_of_this_version() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/cursors");
+        for seed in std::fs::read_dir(folder).unwrap() {
+            let path = seed.unwrap().path();
+            // One is none, on purpose.
+            if path.ends_with("text") {
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let end = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+            let mut held = Vec::new();
+            #[allow(clippy::cast_possible_truncation)]
+            put(&mut held, u64::from(fingerprint(&bytes[..end]) as u32));
+            held.extend(&bytes[end + 1..]);
+            let mut all = sum(&held).to_vec();
+            all.extend(held);
+            let text = format!("{PREFIX}{}", json::base64(&all).as_str().unwrap());
+            let cursor = Cursor::parse(&text);
+            assert!(cursor.is_some(), "{}", path.display());
+        }
     }
 
     #[test]

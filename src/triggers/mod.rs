@@ -1,9 +1,9 @@
 //! Events, by hook or by poll, with the same ids.
 //!
-//! `listening.rs` understands who waits, `rule.rs` says what a record tells of what happened to it, `filter.rs` whether it is wanted,
-//! `event.rs` what an event carries. `delivery.rs` takes apart what Capsule sent, `poll.rs` reads feeds from the position in `cursor.rs`,
-//! `standing.rs` those of what is the case at a time, `reconcile.rs` keeps the hooks, `sample.rs` gives examples. Called by `component.rs` and, for the typed face, by
-//! `actions/events.rs`; calls `api/`, and `actions/read.rs` to spell records.
+//! `listening.rs` understands who waits, `names.rs` looks up what filters name, `rule.rs` says what a record tells of what happened to it,
+//! `filter.rs` whether it is wanted, `event.rs` what an event carries. `delivery.rs` takes apart what Capsule sent, `poll.rs` reads feeds
+//! from the position in `cursor.rs`, `standing.rs` those of what is the case at a time, `reconcile.rs` keeps the hooks, `sample.rs` gives
+//! examples. Called by `component.rs` and, for the typed face, by `actions/events.rs`; calls `api/`, and `actions/read.rs` to spell records.
 
 mod cursor;
 mod delivery;
@@ -11,6 +11,7 @@ mod digest;
 mod event;
 mod filter;
 mod listening;
+mod names;
 mod poll;
 mod reconcile;
 mod rule;

@@ -5,6 +5,7 @@ use super::cursor::{Cursor, MOST_ROWS, Part, Row, Scan};
 use super::event::{Carrier, Found, gone, id_of};
 use super::filter::{Places, Verdict, judge};
 use super::listening::Listening;
+use super::names;
 use super::rule::{Change, Fact, Subject, Way, deletion, fact, is_about, time};
 use super::standing::Standing;
 use crate::api::{Answer, Call, Client, invalid, unsupported};
@@ -108,7 +109,7 @@ fn one_feed(listeners: &[Listening]) -> Result<(&'static str, Feed), Error> {
 /// Polls.
 ///
 /// # Errors
-/// `invalid-input` for listeners of several feeds, a limit out of range or a start that is no time; `unsupported` for a trigger that can't be
+/// `invalid-input` for listeners of several feeds, a limit out of range, a start that is no time, or a name that nothing has; `unsupported` for a trigger that can't be
 /// polled and for too many records; `stale-cursor`; and what sending gives.
 pub(super) async fn poll(
     client: &Client,
@@ -180,6 +181,12 @@ pub(super) async fn poll(
             reading.silent = true;
         }
     }
+    let named = names::print(listeners);
+    if named.is_some() && reading.cursor.names != named {
+        let at = |place| format!("/listeners/{place}/options");
+        names::look_up(client, listeners, at).await?;
+    }
+    reading.cursor.names = named;
     reading.places = Places::read(client, listeners).await?;
     reading.carriers = Carrier::all(client, listeners).await?;
     match feed {

@@ -4,6 +4,7 @@ use super::digest::short;
 use super::event::{Carrier, Found, gone, id_of, shaped};
 use super::filter::{Places, Verdict, judge};
 use super::listening::Listening;
+use super::names;
 use super::rule::{Change, Fact, Subject, Way, deletion, fact, is_about, time};
 use super::standing::{found_by, open_opportunities};
 use crate::api::{Call, Client, invalid};
@@ -17,7 +18,7 @@ const NINETY_DAYS: i64 = 90 * 86_400;
 /// Up to `limit` events.
 ///
 /// # Errors
-/// `invalid-input` for a limit out of range, and what sending gives.
+/// `invalid-input` for a limit out of range or a name that nothing has, and what sending gives.
 pub(super) async fn sample(
     client: &Client,
     listening: &Listening,
@@ -26,7 +27,9 @@ pub(super) async fn sample(
     if !(1..=100).contains(&limit) {
         return Err(invalid("/limit", "range", "1 to 100 are expected"));
     }
-    let places = Places::read(client, std::slice::from_ref(listening)).await?;
+    let listeners = std::slice::from_ref(listening);
+    names::look_up(client, listeners, |_| "/listener/options".into()).await?;
+    let places = Places::read(client, listeners).await?;
     let carrier = Carrier::new(client, listening).await?;
     let mut found = Vec::new();
     let (rows, now) = rows(client, listening).await?;

@@ -38,7 +38,9 @@ cargo xtask COMMAND [ARGUMENTS]
   bench   The same, then the benches of the host. Arguments go to `cargo bench -p host-test`:
           `cargo xtask bench -- action` runs those whose name has `action` in it.
   soak    Builds, then runs the soak of the listener at full length: hours. --edits N and --seeds N make it shorter.
-  mutants Changes the sources in a copy, one fault at a time, and fails if the soak does not notice: about 20 minutes.
+          Prints a table at its end, or JSON: with --json, and where its output goes to a program.
+  mutants Changes the sources in a copy, one fault at a time, and fails if the soak does not notice,
+          or notices something else: about 20 minutes.
           Arguments choose among them by name: `cargo xtask mutants overlap`.
   docs    Writes docs/operations.md from the WIT. The tests hold it to what the WIT says.
   help    Prints this.

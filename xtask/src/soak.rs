@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -15,6 +16,8 @@ const SEEDS: &str = "20";
 /// The same for a mutant: most are noticed by the first seeds.
 const MUTANT_EDITS: &str = "600";
 const MUTANT_SEEDS: &str = "12";
+/// For all seeds of a mutant, on a machine that has something else to do.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A change that must be noticed.
 struct Mutant {
@@ -24,6 +27,8 @@ struct Mutant {
     to: &'static str,
     /// The test that has to fail.
     test: &'static str,
+    /// What it has to say when it fails: a mutant that fails for another reason was not noticed.
+    says: &'static str,
 }
 
 const KILL: &str = "crash::what_was_acknowledged_survives_a_kill";
@@ -36,6 +41,7 @@ const MUTANTS: &[Mutant] = &[
         from: "pub(super) const OVERLAP: Seconds = 300;",
         to: "pub(super) const OVERLAP: Seconds = 0;",
         test: SOAK,
+        says: "missed",
     },
     Mutant {
         name: "settle 0",
@@ -43,6 +49,7 @@ const MUTANTS: &[Mutant] = &[
         from: "const SETTLE: Seconds = 2;",
         to: "const SETTLE: Seconds = 0;",
         test: SOAK,
+        says: "stale",
     },
     Mutant {
         name: "the low mark goes to the newest change",
@@ -50,6 +57,7 @@ const MUTANTS: &[Mutant] = &[
         from: "    self.cursor.scan = Some(scan);\n                self.out.more = true;\n                return Ok(());",
         to: "    self.cursor.low = self.cursor.low.max(self.newest.unwrap_or(0) - SETTLE);\n                self.cursor.scan = None;\n                self.out.more = true;\n                return Ok(());",
         test: SOAK,
+        says: "missed",
     },
     Mutant {
         name: "close check off",
@@ -57,20 +65,23 @@ const MUTANTS: &[Mutant] = &[
         from: "        if scan.pass < 2 || (scan.news && scan.pass < MOST_PASSES) {",
         to: "        if scan.pass > 0 {\n            return Ok(true);\n        }\n        if scan.pass < 2 || (scan.news && scan.pass < MOST_PASSES) {",
         test: SOAK,
+        says: "missed",
     },
     Mutant {
         name: "dedupe off",
-        file: "host-test/src/listen/journal.rs",
+        file: "host-test/src/listen/journal/mod.rs",
         from: "if new == 0 || !is_news(t, event, now)? {",
         to: "if new > 1 || !is_news(t, event, now)? {",
         test: SOAK,
+        says: "doubled",
     },
     Mutant {
         name: "listener key dropped",
-        file: "host-test/src/listen/journal.rs",
+        file: "host-test/src/listen/journal/mod.rs",
         from: "digest(&[&event.listener, &event.id])",
         to: "digest(&[&event.id])",
         test: SOAK,
+        says: "missed",
     },
     Mutant {
         name: "cursor taken after the hooks are made",
@@ -78,6 +89,7 @@ const MUTANTS: &[Mutant] = &[
         from: "        self.begin_feeds().await?;\n        if self.inner.options.public_url.is_some() {\n            self.at(\"feeds have positions\");\n            let missed = self.keep_hooks().await?;",
         to: "        if self.inner.options.public_url.is_none() {\n            self.begin_feeds().await?;\n        } else {\n            self.at(\"feeds have positions\");\n            let missed = self.keep_hooks().await?;\n            self.begin_feeds().await?;",
         test: SOAK,
+        says: "missed",
     },
     Mutant {
         name: "acknowledgement before the commit",
@@ -85,25 +97,36 @@ const MUTANTS: &[Mutant] = &[
         from: "        let stored = tokio::time::timeout(COMMIT, journal.take_in(arrival, self.now())).await;",
         to: "        let (later, now) = (self.clone(), self.now());\n        tokio::spawn(async move {\n            tokio::time::sleep(Duration::from_millis(500)).await;\n            later.inner.journal.take_in(arrival, now).await\n        });\n        let stored = Ok::<_, ()>(Ok::<_, ()>(()));",
         test: KILL,
+        says: "all of them: not within",
     },
 ];
 
-/// Runs the soak: `--edits N`, `--seeds N`.
+/// Runs the soak: `--edits N`, `--seeds N`, `--json`. It prints a table, or JSON where that is asked for or nobody looks.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let (mut edits, mut seeds) = (EDITS.to_owned(), SEEDS.to_owned());
+    let mut json = false;
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
+        if argument == "--json" {
+            json = true;
+            continue;
+        }
         let value = rest.next().filter(|value| value.parse::<u32>().is_ok());
         let value = value.with_context(|| format!("{argument} needs a number"))?;
         match argument.as_str() {
             "--edits" => edits.clone_from(value),
             "--seeds" => seeds.clone_from(value),
-            other => bail!("`cargo xtask soak` takes --edits N and --seeds N, got `{other}`"),
+            other => {
+                bail!("`cargo xtask soak` takes --edits N, --seeds N and --json, got `{other}`")
+            }
         }
     }
     let components = guest::build(root)?;
     let mut soak = soak(root, &root.join("target"), SOAK, &edits, &seeds);
     components.name_in(&mut soak);
+    if json {
+        soak.env("SOAK_JSON", "1");
+    }
     step::run("the soak", &mut soak)
 }
 
@@ -169,17 +192,45 @@ pub(crate) fn mutants(root: &Path, arguments: &[String]) -> Result<()> {
         )?;
         let mut soak = soak(&copy, &target, mutant.test, MUTANT_EDITS, MUTANT_SEEDS);
         components.name_in(&mut soak);
-        if step::run(&format!("the mutant `{}`", mutant.name), &mut soak).is_ok() {
-            println!("NOT NOTICED: {}", mutant.name);
-            survivors.push(mutant.name);
-        } else {
-            println!("noticed: {}", mutant.name);
+        let log = root.join(format!(
+            "target/mutants/{}.log",
+            mutant.name.replace(' ', "-")
+        ));
+        step::say(format_args!(
+            "the mutant `{}`: {}",
+            mutant.name,
+            log.display()
+        ));
+        let passed = step::run_quietly(&mut soak, &log, PATIENCE).is_ok();
+        let told = std::fs::read_to_string(&log)?;
+        match (passed, reason(&told)) {
+            (false, Some(why)) if why.contains(mutant.says) => {
+                println!("noticed: {}: {why}", mutant.name);
+            }
+            (passed, why) => {
+                let why = why.filter(|_| !passed);
+                println!(
+                    "NOT NOTICED: {}: `{}` was to be said, and {} was",
+                    mutant.name,
+                    mutant.says,
+                    why.as_deref().unwrap_or("nothing")
+                );
+                survivors.push(mutant.name);
+            }
         }
     }
     if survivors.is_empty() {
         return Ok(());
     }
     bail!("not noticed: {}", survivors.join(", "))
+}
+
+/// Why a test failed: what it said when it panicked, its first line.
+fn reason(told: &str) -> Option<String> {
+    let mut lines = told
+        .lines()
+        .skip_while(|line| !(line.starts_with("thread '") && line.contains("panicked at")));
+    lines.nth(1).map(ToOwned::to_owned)
 }
 
 /// Copies the sources, those that git knows and those that it would. What is the same stays untouched, so that little is compiled.
@@ -214,6 +265,13 @@ fn lay_out(root: &Path, copy: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reason_is_what_the_test_said() {
+        let told = "running 1 test\nseed 3 by poll: 2 stale\n\nthread 'nothing' (71) panicked at soak/main.rs:5:1:\nseed 3 by poll: 2 stale\nnote: run with\n";
+        assert_eq!(reason(told).as_deref(), Some("seed 3 by poll: 2 stale"));
+        assert_eq!(reason("running 1 test\ntest nothing ... ok\n"), None);
+    }
 
     #[test]
     fn every_mutant_fits_its_source_once() {

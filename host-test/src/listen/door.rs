@@ -15,6 +15,8 @@ use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::address::{self, PREFIX};
+use super::checks;
+use super::clock::ms;
 use super::journal::{Arrival, Standing};
 use super::{Figures, Ingress, ListenError};
 
@@ -55,26 +57,40 @@ impl Ingress {
         body: Body,
     ) -> StatusCode {
         let journal = &self.inner.journal;
-        match journal.standing(address::hash(secret), self.now()).await {
+        let address = address::hash(secret);
+        match journal.standing(address, self.now()).await {
             Ok(Standing::Live) => {}
             Ok(Standing::Gone) => return StatusCode::GONE,
             Ok(Standing::Unknown) => return StatusCode::NOT_FOUND,
             Err(_) => return StatusCode::SERVICE_UNAVAILABLE,
         }
         let (body, aside) = read(body).await;
+        let event = checks::event_of(&body);
+        let gathered = self.inner.checks.ask(event.as_deref());
+        let hold = if gathered { ms(checks::GATHER) } else { 0 };
         let arrival = Arrival {
+            address,
             query: uri.query().unwrap_or_default().to_owned(),
             content_type: headers
                 .get(header::CONTENT_TYPE)
                 .and_then(|value| value.to_str().ok())
                 .map(ToOwned::to_owned),
             body,
+            event,
+            due_at: self.now().saturating_add(hold),
             aside,
         };
         let stored = tokio::time::timeout(COMMIT, journal.take_in(arrival, self.now())).await;
-        if !matches!(stored, Ok(Ok(()))) {
+        let Ok(Ok(gone)) = stored else {
             tracing::error!("a delivery could not be stored; the vendor is told to come again");
             return StatusCode::SERVICE_UNAVAILABLE;
+        };
+        if gone > 0 {
+            tracing::warn!(
+                gone,
+                "more deliveries than are kept: the oldest of their address went"
+            );
+            Figures::add(&self.inner.figures.dropped, gone);
         }
         self.at("delivery stored");
         Figures::add(&self.inner.figures.deliveries, 1);
@@ -114,8 +130,11 @@ async fn metrics(State(ingress): State<Ingress>, headers: HeaderMap) -> Response
     if !host(&headers).is_some_and(is_this_machine) {
         return StatusCode::NOT_FOUND.into_response();
     }
+    let Ok(held) = ingress.inner.journal.held().await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, ingress.figures().exposition()).into_response()
+    (kind, ingress.figures().exposition(held)).into_response()
 }
 
 /// A page in somebody's browser can send requests to this machine under a name of its own (DNS rebinding): only the names that the door is

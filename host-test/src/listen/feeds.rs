@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::clock::ms;
-use super::journal::{Feed, Moved};
+use super::journal::{Feed, Moved, Print, digest};
+use super::plan::Planned;
 use super::work::{may_pass, pause, retry_after};
 use super::{Figures, Ingress, ListenError};
 use crate::runtime::CallError;
@@ -20,7 +23,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 impl Ingress {
     /// Polls and keeps hooks until the journal is lost.
     pub(super) async fn keep_up(&self) -> Result<(), ListenError> {
-        let mut hooks_at = self.now();
+        // Who settled before has found what is wrong from the start.
+        let settled_at = *self.inner.settled_at.lock().await;
+        let mut hooks_at = settled_at.map_or(self.now(), |at| at.saturating_add(ms(SAFETY)));
         let mut failures = 0;
         let mut prune_at = self.now();
         loop {
@@ -63,21 +68,50 @@ impl Ingress {
                 self.inner.journal.poll_feeds_at(self.now()).await?;
             }
         }
+        *self.inner.settled_at.lock().await = Some(self.now());
         Ok(())
     }
 
-    /// Gives each feed that was never polled a position.
+    /// Gives each feed that was never polled a position. One that was polled for other listeners is polled once: what is wrong with the new
+    /// ones is told here.
     async fn begin_feeds(&self) -> Result<(), ListenError> {
         let known = self.inner.journal.feeds().await?;
         for (name, planned) in self.inner.plan.feeds() {
-            if known.iter().any(|feed| feed.name == name) {
+            let listeners = planned.iter().map(|one| one.listener.clone()).collect();
+            let feed = known.iter().find(|feed| feed.name == name);
+            let start = match feed {
+                None => self.inner.options.start.clone(),
+                Some(feed) if feed.listeners != Some(print(&planned)) => {
+                    Position::At(feed.cursor.clone())
+                }
+                Some(_) => continue,
+            };
+            match self.poll(listeners, start).await {
+                Ok(batch) => self.store(name, batch).await?,
+                // Its position stands: it is polled when it is due.
+                Err(error) if feed.is_some() && !is_misfit(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.inner.settled_at.lock().await.is_none() {
+            self.look_at_the_unpolled().await?;
+        }
+        Ok(())
+    }
+
+    /// A listener that is never polled tells what is wrong with its filter by an example.
+    async fn look_at_the_unpolled(&self) -> Result<(), ListenError> {
+        for planned in &self.inner.plan.listeners {
+            let options: Value =
+                serde_json::from_str(&planned.listener.options).unwrap_or_default();
+            if planned.feed.is_some() || options.get("filter").is_none_or(Value::is_null) {
                 continue;
             }
-            let listeners = planned.iter().map(|one| one.listener.clone()).collect();
-            let batch = self
-                .poll(listeners, self.inner.options.start.clone())
-                .await?;
-            self.store(name, batch).await?;
+            let call = self.inner.connector.call(&self.inner.tenant);
+            match call.sample(planned.listener.clone(), 1).await {
+                Err(error) if is_misfit(&error) => return Err(error.into()),
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -148,7 +182,10 @@ impl Ingress {
             let ours = ms(self.rhythm(feed).await);
             ours.max(i64::try_from(batch.poll_again_after_ms).unwrap_or(i64::MAX))
         };
+        Figures::most(&self.inner.figures.largest_cursor, batch.next.len());
+        let plan = self.inner.plan.feeds();
         let moved = Moved {
+            listeners: print(plan.get(feed).map_or(&[], Vec::as_slice)),
             cursor: batch.next,
             due_at: now.saturating_add(wait),
             read_to: (batch.complete && !batch.more).then_some(batch.now),
@@ -178,6 +215,29 @@ impl Ingress {
             every
         }
     }
+}
+
+/// Tells the listeners of a feed from others.
+fn print(planned: &[&Planned]) -> Print {
+    let parts: Vec<&str> = planned
+        .iter()
+        .flat_map(|one| {
+            [
+                &one.listener.id,
+                &one.listener.trigger,
+                &one.listener.options,
+            ]
+        })
+        .map(String::as_str)
+        .collect();
+    digest(&parts)
+}
+
+/// Whether a listener is at fault.
+fn is_misfit(error: &CallError) -> bool {
+    use PermanentError::{Ambiguous, InvalidInput};
+    matches!(error, CallError::Connector { error, .. }
+        if matches!(**error, Error::Permanent(InvalidInput(_) | Ambiguous(_))))
 }
 
 fn is_stale(error: &Error) -> bool {

@@ -1,8 +1,8 @@
 //! The reference ingress: takes deliveries, polls, and gives each event once, whatever happens to the process in between.
 //!
 //! `journal.rs` keeps everything that must outlive the process in one SQLite file, `plan.rs` sorts the listeners by feed, `address.rs` is
-//! the secret part of the hook address, `door.rs` answers the vendor, `work.rs` makes events of what came in, `feeds.rs` polls,
-//! `hooks.rs` keeps the hooks, `outlet.rs` gives the events out, `clock.rs` is the time. The command `capsule-host listen` puts them
+//! the secret part of the hook address, `door.rs` answers the vendor, `work.rs` makes events of what came in, `checks.rs` bounds what that
+//! costs at the vendor, `feeds.rs` polls, `hooks.rs` keeps the hooks, `own.rs` knows what we wrote ourselves, `outlet.rs` gives the events out, `clock.rs` is the time. The command `capsule-host listen` puts them
 //! together; each step can also be taken alone, by a test or by an engine that has its own loop. Calls `runtime`, and nothing of the fake.
 //!
 //! The order of things is the guarantee: a delivery is answered only when its bytes are on the disk; events and the cursor or the delivery
@@ -10,12 +10,14 @@
 //! its first hook is made.
 
 mod address;
+mod checks;
 mod clock;
 mod door;
 mod feeds;
 mod hooks;
 mod journal;
 mod outlet;
+mod own;
 mod plan;
 mod work;
 
@@ -36,7 +38,8 @@ pub use outlet::{Command, FileOutlet, LineOutlet, Outlet, OutletError, Reached};
 pub use plan::{Plan, PlanError};
 
 use address::Address;
-use journal::Journal;
+use checks::Checks;
+use journal::{Held, Journal};
 
 /// How an ingress works.
 #[derive(Clone)]
@@ -53,6 +56,8 @@ pub struct ListenOptions {
     pub start: Position,
     /// Hooks get a new address; the former one is good for a day.
     pub new_address: bool,
+    /// Listeners, by id, that are not told of what this connection wrote itself: see [`Ingress::wrote`].
+    pub skip_own: BTreeSet<String>,
     /// The time.
     pub clock: Clock,
     /// Called at named points between two commits, for tests that end the process there.
@@ -69,6 +74,7 @@ impl ListenOptions {
             poll_every: Duration::from_secs(60),
             start: Position::Now,
             new_address: false,
+            skip_own: BTreeSet::new(),
             clock: Clock::system(),
             at: None,
         }
@@ -165,8 +171,14 @@ pub struct Figures {
     pub requests: AtomicU64,
     /// Deliveries and events that were put aside.
     pub quarantined: AtomicU64,
+    /// Deliveries that were let go because an address had more than its share of the journal.
+    pub dropped: AtomicU64,
+    /// Requests by which records of deliveries were read again.
+    pub read_again: AtomicU64,
     /// Polls and reconciliations that failed and are tried again.
     pub failures: AtomicU64,
+    /// Bytes of the largest cursor of a feed.
+    pub largest_cursor: AtomicU64,
 }
 
 impl Figures {
@@ -174,52 +186,91 @@ impl Figures {
         counter.fetch_add(n as u64, Ordering::Relaxed);
     }
 
+    fn most(largest: &AtomicU64, n: usize) {
+        largest.fetch_max(n as u64, Ordering::Relaxed);
+    }
+
     /// In the text format of Prometheus.
-    pub fn exposition(&self) -> String {
+    fn exposition(&self, held: Held) -> String {
+        let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let rows = [
             (
                 "deliveries_total",
                 "Deliveries stored and acknowledged.",
-                &self.deliveries,
+                counted(&self.deliveries),
+            ),
+            (
+                "deliveries_waiting",
+                "Deliveries that wait to be worked on.",
+                held.waiting,
+            ),
+            (
+                "deliveries_dropped_total",
+                "Deliveries let go because an address had more than its share of the journal.",
+                counted(&self.dropped),
+            ),
+            (
+                "read_again_requests_total",
+                "Requests by which records of deliveries were read again.",
+                counted(&self.read_again),
             ),
             (
                 "events_by_hook_total",
                 "Events that came by hook.",
-                &self.by_hook,
+                counted(&self.by_hook),
             ),
             (
                 "events_by_poll_total",
                 "Events that came by poll.",
-                &self.by_poll,
+                counted(&self.by_poll),
             ),
             (
                 "events_repeated_total",
                 "Events that had been seen before.",
-                &self.repeated,
+                counted(&self.repeated),
             ),
-            ("events_given_total", "Events handed out.", &self.given),
-            ("polls_total", "Polls that ended.", &self.polls),
+            (
+                "events_given_total",
+                "Events handed out.",
+                counted(&self.given),
+            ),
+            ("polls_total", "Polls that ended.", counted(&self.polls)),
             (
                 "poll_requests_total",
                 "Requests that polls took.",
-                &self.requests,
+                counted(&self.requests),
+            ),
+            (
+                "cursor_bytes_most",
+                "Bytes of the largest cursor of a feed.",
+                counted(&self.largest_cursor),
             ),
             (
                 "quarantined_total",
                 "Deliveries and events put aside.",
-                &self.quarantined,
+                counted(&self.quarantined),
+            ),
+            (
+                "quarantine_deliveries",
+                "Deliveries that are put aside.",
+                held.aside,
+            ),
+            (
+                "quarantine_bytes",
+                "Bytes of deliveries that are put aside.",
+                held.aside_bytes,
             ),
             (
                 "failures_total",
                 "Polls and reconciliations that failed.",
-                &self.failures,
+                counted(&self.failures),
             ),
         ];
         rows.iter()
             .map(|(name, help, value)| {
-                let value = value.load(Ordering::Relaxed);
+                let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
                 format!(
-                    "# HELP capsule_listen_{name} {help}\n# TYPE capsule_listen_{name} counter\ncapsule_listen_{name} {value}\n"
+                    "# HELP capsule_listen_{name} {help}\n# TYPE capsule_listen_{name} {kind}\ncapsule_listen_{name} {value}\n"
                 )
             })
             .collect()
@@ -239,6 +290,9 @@ struct Inner {
     options: ListenOptions,
     journal: Journal,
     figures: Figures,
+    checks: Checks,
+    /// When the hooks were looked after.
+    settled_at: Mutex<Option<i64>>,
     /// The address that hooks of this run have, once it is known.
     address: Mutex<Option<Address>>,
     /// Ids of the listeners for whom hooks stand.
@@ -260,7 +314,7 @@ impl Ingress {
         if let Some(url) = &options.public_url {
             address::check(url)?;
         }
-        let journal = Journal::open(&options.folder, &options.connection)?;
+        let journal = Journal::open(&options.folder, &options.connection, &options.skip_own)?;
         let ingress = Self {
             inner: Arc::new(Inner {
                 connector,
@@ -269,6 +323,8 @@ impl Ingress {
                 options,
                 journal,
                 figures: Figures::default(),
+                checks: Checks::default(),
+                settled_at: Mutex::new(None),
                 address: Mutex::new(None),
                 hooked: Mutex::new(BTreeSet::new()),
                 stirred: Notify::new(),

@@ -14,6 +14,7 @@ mod opportunities;
 mod parties;
 mod projects;
 mod settings;
+mod standing;
 #[path = "../support/mod.rs"]
 mod support;
 mod sync;

@@ -11,9 +11,13 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::oracle::{Kind, State};
+use crate::oracle::{Deleted, Kind, STALE_DAYS, State};
 
 const BEGIN: i64 = 1_772_000_000;
+/// Opportunities that become stale while the soak runs, one after the other.
+const RESTING: u32 = 12;
+/// Seconds between two of them.
+const APART: u64 = 20 * 60;
 
 pub(crate) struct World {
     pub(crate) fake: Fake,
@@ -22,17 +26,25 @@ pub(crate) struct World {
     pub(crate) restless: u8,
     /// Nothing happens by itself any more.
     pub(crate) quiet: bool,
-    token: String,
     /// Every state that any record was seen in.
     pub(crate) history: Vec<State>,
-    pub(crate) deleted: Vec<(Kind, u64)>,
+    pub(crate) deleted: Vec<Deleted>,
+    /// Requests of the component.
+    pub(crate) requests: u64,
     alive: BTreeMap<(Kind, u64), Value>,
     milestones: Vec<u64>,
+    /// A milestone at which an opportunity is open.
+    open: u64,
+    stages: Vec<u64>,
+    /// Names of users that came and may go.
+    guests: Vec<String>,
     changes_read: usize,
 }
 
-/// The unknowns of Capsule, chosen by the seed.
-fn behaviour(rng: &mut Rng) -> Behaviour {
+/// The unknowns of Capsule, chosen by the seed. Lag and skew together decide what a poll can see in time: they go through all their pairs in
+/// nine seeds, beginning with neither.
+fn behaviour(seed: u64, rng: &mut Rng) -> Behaviour {
+    let in_turn = |divisor: u64| usize::try_from(seed.saturating_sub(1) / divisor % 3).unwrap_or(0);
     Behaviour {
         since: *pick(rng, &[SinceRule::Inclusive, SinceRule::Exclusive]),
         order: *pick(
@@ -44,8 +56,8 @@ fn behaviour(rng: &mut Rng) -> Behaviour {
                 ListOrder::UpdatedDown,
             ],
         ),
-        visibility_lag: SignedDuration::from_secs(*pick(rng, &[0, 5, 90])),
-        date_skew: SignedDuration::from_secs(*pick(rng, &[0, 4, 120])),
+        visibility_lag: SignedDuration::from_secs([0, 5, 90][in_turn(1)]),
+        date_skew: SignedDuration::from_secs([0, 4, 120][in_turn(3)]),
         since_ignored_on_tasks: rng.u8(..4) == 0,
         one_event_a_change: rng.bool(),
         hook_batch: *pick(rng, &[1, 7, 500]),
@@ -65,6 +77,7 @@ fn path(kind: Kind) -> (&'static str, &'static str) {
         Kind::Opportunity => ("opportunities", "opportunity"),
         Kind::Project => ("kases", "kase"),
         Kind::Task => ("tasks", "task"),
+        Kind::Entry => ("entries", "entry"),
     }
 }
 
@@ -82,35 +95,43 @@ impl World {
             parties: 20,
             rate_limit: 100_000_000,
             clock: Clock::manual_at(BEGIN),
-            behaviour: behaviour(&mut rng),
+            behaviour: behaviour(seed, &mut rng),
             ..FakeOptions::default()
         });
-        // An application's token: a personal one has no hooks.
-        let token = fake.issue_token("", "read write").access;
         let mut world = Self {
             fake,
             rng,
             restless: 2,
             quiet: false,
-            token,
             history: Vec::new(),
             deleted: Vec::new(),
+            requests: 0,
             alive: BTreeMap::new(),
             milestones: Vec::new(),
+            open: 0,
+            stages: Vec::new(),
+            guests: Vec::new(),
             changes_read: 0,
         };
-        world.milestones = world
-            .list("/milestones/all", "milestones")
-            .await
+        let milestones = world.list("/milestones/all", "milestones").await;
+        let open = milestones.iter().find(|row| row["complete"] == false);
+        world.open = open.and_then(|row| row["id"].as_u64()).unwrap();
+        world.milestones = milestones
             .iter()
             .filter_map(|row| row["id"].as_u64())
             .collect();
+        world.stages = world.ids("/stages", "stages").await;
         for state in world.everything().await {
             world.see(state);
         }
         world.changes_read = world.fake.changes().len();
-        // What was there is older than anything that a listener looks back to.
-        world.later(3 * 86_400);
+        for _ in 0..RESTING {
+            world.later(APART);
+            world.open_opportunity().await;
+        }
+        // What was there is older than anything that a listener looks back to, and the first to be stale will be so in a minute.
+        let passed = u64::from(RESTING - 1) * APART;
+        world.later(STALE_DAYS.unsigned_abs() * 86_400 - passed - 60);
         world
     }
 
@@ -126,7 +147,8 @@ impl World {
         let request = Request::builder()
             .method(method)
             .uri(format!("https://api.capsulecrm.com/api/v2{path}"))
-            .header("authorization", format!("Bearer {}", self.token))
+            // Whichever it is, it is the administrator's, and never expires.
+            .header("authorization", "Bearer people")
             .header("content-type", "application/json")
             .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
             .unwrap();
@@ -139,6 +161,11 @@ impl World {
         )
     }
 
+    async fn ids(&self, path: &str, key: &str) -> Vec<u64> {
+        let rows = self.list(path, key).await;
+        rows.iter().filter_map(|row| row["id"].as_u64()).collect()
+    }
+
     async fn list(&self, path: &str, key: &str) -> Vec<Value> {
         let mut rows = Vec::new();
         for page in 1.. {
@@ -147,10 +174,11 @@ impl World {
                 .send("GET", &format!("{path}{join}page={page}&perPage=100"), None)
                 .await;
             let found = body[key].as_array().cloned().unwrap_or_default();
-            if found.is_empty() {
+            let is_last = found.len() < 100;
+            rows.extend(found);
+            if is_last {
                 break;
             }
-            rows.extend(found);
         }
         rows
     }
@@ -158,17 +186,28 @@ impl World {
     /// Every record that exists.
     pub(crate) async fn everything(&self) -> Vec<State> {
         let mut all = Vec::new();
-        for kind in [Kind::Party, Kind::Opportunity, Kind::Project, Kind::Task] {
+        let seen = self.now_in_seconds();
+        for kind in [
+            Kind::Party,
+            Kind::Opportunity,
+            Kind::Project,
+            Kind::Task,
+            Kind::Entry,
+        ] {
             let key = path(kind).0;
             let list = match kind {
                 Kind::Task => "/tasks?status=open,completed,pending".to_owned(),
                 _ => format!("/{key}"),
             };
             for record in self.list(&list, key).await {
-                all.push(State { kind, record });
+                all.push(State { kind, record, seen });
             }
         }
         all
+    }
+
+    fn now_in_seconds(&self) -> i64 {
+        self.fake.clock().now().as_second()
     }
 
     fn see(&mut self, state: State) {
@@ -195,7 +234,11 @@ impl World {
             };
             if what == "deleted" {
                 self.alive.remove(&(kind, change.id));
-                self.deleted.push((kind, change.id));
+                self.deleted.push(Deleted {
+                    kind,
+                    id: change.id,
+                    at: change.at.as_second(),
+                });
                 continue;
             }
             let (list, key) = path(kind);
@@ -204,7 +247,8 @@ impl World {
                 .await;
             if status == 200 {
                 let record = body[key].take();
-                self.see(State { kind, record });
+                let seen = self.now_in_seconds();
+                self.see(State { kind, record, seen });
             } else {
                 self.alive.remove(&(kind, change.id));
             }
@@ -232,6 +276,8 @@ impl World {
             Kind::Party => "about",
             Kind::Opportunity | Kind::Project => "description",
             Kind::Task => "detail",
+            // Another text of a note is no event.
+            Kind::Entry => return,
         };
         let text = format!("again {}", self.rng.u32(..1_000_000));
         let body = json!({key: {field: text}});
@@ -243,13 +289,92 @@ impl World {
         self.look().await;
     }
 
+    async fn open_opportunity(&mut self) {
+        let Some(party) = self.some(Kind::Party, |_| true) else {
+            return;
+        };
+        let body = json!({"opportunity": {"name": "Rests", "party": {"id": party}, "milestone": {"id": self.open}}});
+        let (status, answer) = self.send("POST", "/opportunities", Some(body)).await;
+        assert!(status < 300, "{answer}");
+        self.look().await;
+    }
+
+    /// A day and perhaps a time of it, within some hours of now: before it or after it.
+    fn soon(&mut self) -> (String, Option<String>) {
+        let at = self.now_in_seconds() + self.rng.i64(-1_800..4 * 3_600);
+        let text = jiff::Timestamp::from_second(at).unwrap().to_string();
+        let day = text[..10].to_owned();
+        let time = text[11..19].to_owned();
+        (day, (self.rng.u8(..5) > 0).then_some(time))
+    }
+
+    /// A day at most so many days from now.
+    fn day(&mut self, most: i64) -> String {
+        let at = self.now_in_seconds() + self.rng.i64(-86_400..most * 86_400);
+        jiff::Timestamp::from_second(at).unwrap().to_string()[..10].to_owned()
+    }
+
+    /// Users come, go, and change what they prefer.
+    async fn edit_users(&mut self) {
+        let n = self.rng.u32(..1_000_000);
+        match self.rng.u8(..4) {
+            0 => {
+                let username = format!("guest{n}");
+                if self
+                    .fake
+                    .add_user(&username, &format!("Guest {n}"))
+                    .is_some()
+                {
+                    self.guests.push(username);
+                }
+            }
+            1 if !self.guests.is_empty() => {
+                let guest = self.rng.usize(..self.guests.len());
+                let guest = self.guests.swap_remove(guest);
+                self.fake.remove_user(&guest);
+            }
+            _ => {
+                let users = self.ids("/users", "users").await;
+                let id = *pick(&mut self.rng, &users);
+                let from = format!("no{n}@northwind.example");
+                let body = json!({"user": {"preferredEmailFromAddress": from}});
+                let (status, answer) = self.send("PUT", &format!("/users/{id}"), Some(body)).await;
+                assert!(status < 300, "{answer}");
+            }
+        }
+        self.look().await;
+    }
+
+    /// A note is filed, mostly of now, sometimes of yesterday.
+    async fn note(&mut self) {
+        let Some(party) = self.some(Kind::Party, |_| true) else {
+            return;
+        };
+        let n = self.rng.u32(..1_000_000);
+        let mut body = json!({"entry": {"type": "note", "party": {"id": party}, "content": format!("No {n}")}});
+        if self.rng.u8(..4) == 0 {
+            let at = self.now_in_seconds() - self.rng.i64(0..40 * 3_600);
+            let at = jiff::Timestamp::from_second(at).unwrap();
+            body["entry"]["entryAt"] = at.to_string().into();
+        }
+        let (status, mut answer) = self.send("POST", "/entries", Some(body)).await;
+        assert!(status < 300, "{answer}");
+        // No change is told of it: its answer is all that is seen.
+        let seen = self.now_in_seconds();
+        self.see(State {
+            kind: Kind::Entry,
+            record: answer["entry"].take(),
+            seen,
+        });
+    }
+
     /// Something happens in the account.
     pub(crate) async fn edit(&mut self) {
         let n = self.rng.u32(..1_000_000);
         let name = format!("No {n}");
         let any = |_: &Value| true;
         let open = |record: &Value| record["status"] == "OPEN";
-        let (method, path, body) = match self.rng.u8(..100) {
+        let (method, path, body) = match self.rng.u8(..122) {
             0..12 => (
                 "POST",
                 "/parties".to_owned(),
@@ -312,9 +437,35 @@ impl World {
                 ("PUT", format!("/kases/{id}"), Some(body))
             }
             78..85 => {
-                let body = json!({"task": {"description": name, "dueOn": "2026-06-01"}});
+                let (day, time) = self.soon();
+                let body = json!({"task": {"description": name, "dueOn": day, "dueTime": time}});
                 ("POST", "/tasks".to_owned(), Some(body))
             }
+            98..104 => {
+                let Some(id) = self.some(Kind::Project, open) else {
+                    return;
+                };
+                let stage = *pick(&mut self.rng, &self.stages.clone());
+                let body = json!({"kase": {"stage": {"id": stage}}});
+                ("PUT", format!("/kases/{id}"), Some(body))
+            }
+            104..108 => {
+                let Some(id) = self.some(Kind::Task, open) else {
+                    return;
+                };
+                let (day, time) = self.soon();
+                let body = json!({"task": {"dueOn": day, "dueTime": time}});
+                ("PUT", format!("/tasks/{id}"), Some(body))
+            }
+            108..113 => {
+                let Some(id) = self.some(Kind::Opportunity, any) else {
+                    return;
+                };
+                let body = json!({"opportunity": {"expectedCloseOn": self.day(20)}});
+                ("PUT", format!("/opportunities/{id}"), Some(body))
+            }
+            113..119 => return self.note().await,
+            119..122 => return self.edit_users().await,
             85..92 => {
                 let Some(id) = self.some(Kind::Task, open) else {
                     return;

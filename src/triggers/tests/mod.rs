@@ -5,6 +5,7 @@ mod deliveries;
 mod feeds;
 mod hooks;
 mod hostile;
+mod names;
 mod samples;
 mod standing;
 

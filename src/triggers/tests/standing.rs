@@ -222,8 +222,8 @@ fn a_task_of_a_track_that_does_not_run_yet_is_not_due() {
 
 #[test]
 fn a_filter_is_judged_for_each_listener() {
-    let for_owner = |owner: &str| listener("task.due", json!({"filter": {"owner": owner}}));
-    let all = [for_owner("rkaya"), for_owner("somebody else")];
+    let for_owner = |owner: u64| listener("task.due", json!({"filter": {"owner": owner}}));
+    let all = [for_owner(31), for_owner(32)];
     let batch = run(
         tasks("09:15:00", &[task(1, "2026-02-03", Some("09:10"))]),
         &all,

@@ -1,22 +1,30 @@
 //! What outlives the process: deliveries that wait, positions of feeds, ids that were given, events that wait for the outlet.
 //!
 //! One thread owns the database. It gathers what is asked within a few milliseconds into one commit, because a commit waits for the disk and
-//! a hundred deliveries that arrive together need only one; who asked is answered when the commit is done.
+//! a hundred deliveries that arrive together need only one; who asked is answered when the commit is done. `deliveries.rs` has what came in
+//! and what was put aside.
 
+mod deliveries;
+
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
 use super::address::Hash;
 use super::outlet::Reached;
 use super::plan::Plan;
-use super::{ListenError, clock};
+use super::{ListenError, clock, own};
 use crate::runtime::triggers::Event;
 use crate::store::file;
+
+pub(super) use deliveries::{Arrival, Ended, Held, Waiting};
+pub use deliveries::{Quarantined, QuarantinedKind};
 
 const DATABASE: &str = "journal.sqlite";
 const LOCK: &str = "journal.lock";
@@ -33,15 +41,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// And until every feed was read to its end this much later.
 const BEHIND: Duration = Duration::from_secs(48 * 3600);
-/// What was put aside has the feeds polled, but not more often than this.
-const EARLY: Duration = Duration::from_secs(60);
 /// A former address is good this long.
 const RETIRED: Duration = Duration::from_secs(24 * 3600);
+/// How long it is known what this connection wrote itself.
+const OWN: Duration = Duration::from_secs(600);
 /// What was put aside is kept this long.
 const ASIDE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One step for each version. A step that was released is never changed; what is new is one more step. Times are milliseconds since 1970.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE owner (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     connection TEXT NOT NULL,
@@ -96,7 +105,24 @@ CREATE TABLE event (
     due_at INTEGER NOT NULL,
     aside TEXT
 ) STRICT;
-"];
+",
+    "
+-- SHA-256 of the secret part of the address that it came to.
+ALTER TABLE delivery ADD COLUMN address BLOB;
+-- The event that it says it is.
+ALTER TABLE delivery ADD COLUMN event TEXT;
+ALTER TABLE delivery ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX delivery_waiting ON delivery (address, id, bytes) WHERE aside IS NULL;
+CREATE INDEX delivery_aside ON delivery (address, id, bytes) WHERE aside IS NOT NULL;
+-- Of the listeners that it was read for.
+ALTER TABLE feed ADD COLUMN listeners BLOB;
+CREATE TABLE own (
+    -- Of what was written, its record, and the time that the vendor stamped it with.
+    hash BLOB PRIMARY KEY NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+",
+];
 
 type Job = Box<dyn FnOnce(&Transaction<'_>) -> Answer + Send>;
 /// Says how the job ended, once its commit is done or has failed.
@@ -105,37 +131,8 @@ type Answer = Box<dyn FnOnce(Result<(), rusqlite::Error>) + Send>;
 #[derive(Clone)]
 pub(super) struct Journal {
     jobs: mpsc::Sender<Job>,
-}
-
-/// A delivery as it arrived.
-#[derive(Clone, Debug)]
-pub(super) struct Arrival {
-    pub(super) query: String,
-    pub(super) content_type: Option<String>,
-    pub(super) body: Vec<u8>,
-    /// Why it is put aside at once.
-    pub(super) aside: Option<&'static str>,
-}
-
-/// A delivery that is to be worked on.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    pub(super) id: i64,
-    pub(super) query: String,
-    pub(super) content_type: Option<String>,
-    pub(super) body: Vec<u8>,
-    pub(super) tries: u32,
-}
-
-/// How working on a delivery ended.
-#[derive(Clone, Debug)]
-pub(super) enum Ended {
-    /// Its events, and why something is missing.
-    Events(Vec<Event>, Option<String>),
-    /// Try again then.
-    Later(i64),
-    /// It can't be worked on.
-    Aside(String),
+    /// Listeners that don't want changes of this connection's own.
+    skip_own: Arc<BTreeSet<String>>,
 }
 
 /// What became of events.
@@ -143,6 +140,8 @@ pub(super) enum Ended {
 pub(super) struct Taken {
     pub(super) new: usize,
     pub(super) repeated: usize,
+    /// Changes of our own that their listener does not want.
+    pub(super) own: usize,
 }
 
 /// A feed's position.
@@ -153,7 +152,12 @@ pub(super) struct Feed {
     pub(super) due_at: i64,
     pub(super) read_to: Option<String>,
     pub(super) failures: u32,
+    /// Tells the listeners that it was read for from others.
+    pub(super) listeners: Option<Print>,
 }
+
+/// Tells sets of listeners apart.
+pub(super) type Print = [u8; 16];
 
 /// Where a feed stands after a poll.
 #[derive(Clone, Debug)]
@@ -162,6 +166,8 @@ pub(super) struct Moved {
     pub(super) due_at: i64,
     /// The vendor's time, if the poll read to the end.
     pub(super) read_to: Option<String>,
+    /// Of the listeners that it was read for.
+    pub(super) listeners: Print,
 }
 
 /// An event that waits for the outlet.
@@ -184,39 +190,23 @@ pub(super) enum Standing {
     Unknown,
 }
 
-/// What kind of thing was put aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QuarantinedKind {
-    /// A delivery that gave no events although it should have.
-    Delivery,
-    /// An event that the outlet refused.
-    Event,
-}
-
-/// Something that was put aside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
-    /// By which it is replayed: `d7` for deliveries, `e7` for events.
-    pub id: String,
-    /// What it is.
-    pub kind: QuarantinedKind,
-    /// Milliseconds since 1970.
-    pub at: i64,
-    /// Why it was put aside.
-    pub why: String,
-    /// Its size.
-    pub bytes: u64,
-}
-
 impl Journal {
     /// Opens the journal of a connection, which is made if it is not there.
-    pub(super) fn open(folder: &Path, connection: &str) -> Result<Self, ListenError> {
+    pub(super) fn open(
+        folder: &Path,
+        connection: &str,
+        skip_own: &BTreeSet<String>,
+    ) -> Result<Self, ListenError> {
         let failed = |error| ListenError::File {
             path: folder.to_owned(),
             error,
         };
         file::private_folder(folder).map_err(failed)?;
-        Self::start(folder, Some(connection))
+        let journal = Self::start(folder, Some(connection))?;
+        Ok(Self {
+            skip_own: Arc::new(skip_own.clone()),
+            ..journal
+        })
     }
 
     /// Opens a journal that is there, whosever it is.
@@ -253,7 +243,10 @@ impl Journal {
                 work(&mut database, &waiting);
             })
             .map_err(|error| ListenError::File { path, error })?;
-        Ok(Self { jobs })
+        Ok(Self {
+            jobs,
+            skip_own: Arc::default(),
+        })
     }
 
     /// Runs a job, and answers when it is on the disk. A job that fails takes nothing else of its commit with it.
@@ -271,88 +264,6 @@ impl Journal {
         });
         self.jobs.send(job).map_err(|_| ListenError::Closed)?;
         Ok(answered.await.map_err(|_| ListenError::Closed)??)
-    }
-
-    // ---- deliveries ----
-
-    pub(super) async fn take_in(&self, arrival: Arrival, now: i64) -> Result<(), ListenError> {
-        self.run(move |t| {
-            t.prepare(
-                "INSERT INTO delivery (at, query, content_type, body, due_at, aside) VALUES (?1, ?2, ?3, ?4, ?1, ?5)",
-            )?
-            .execute(params![now, arrival.query, arrival.content_type, arrival.body, arrival.aside])?;
-            if arrival.aside.is_some() {
-                hurry(t, now)?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// The next delivery that is due, or when the next one will be.
-    pub(super) async fn next_delivery(
-        &self,
-        now: i64,
-    ) -> Result<Result<Waiting, Option<i64>>, ListenError> {
-        self.run(move |t| {
-            let found = t
-                .prepare(
-                    "SELECT id, query, content_type, body, tries FROM delivery WHERE aside IS NULL AND due_at <= ?1 \
-                     ORDER BY id LIMIT 1",
-                )?
-                .query_row([now], |row| {
-                    Ok(Waiting {
-                        id: row.get(0)?,
-                        query: row.get(1)?,
-                        content_type: row.get(2)?,
-                        body: row.get(3)?,
-                        tries: row.get(4)?,
-                    })
-                })
-                .optional()?;
-            match found {
-                Some(waiting) => Ok(Ok(waiting)),
-                None => Ok(Err(t.query_row(
-                    "SELECT min(due_at) FROM delivery WHERE aside IS NULL",
-                    [],
-                    |row| row.get(0),
-                )?)),
-            }
-        })
-        .await
-    }
-
-    /// Ends a delivery: with its events it is gone, in the same commit.
-    pub(super) async fn end_delivery(
-        &self,
-        id: i64,
-        ended: Ended,
-        now: i64,
-    ) -> Result<Taken, ListenError> {
-        self.run(move |t| match ended {
-            Ended::Events(events, refused) => {
-                let taken = put_events(t, &events, "hook", now)?;
-                if let Some(why) = refused {
-                    put_aside(t, id, &why, now)?;
-                } else {
-                    t.prepare("DELETE FROM delivery WHERE id = ?1")?
-                        .execute([id])?;
-                }
-                Ok(taken)
-            }
-            Ended::Later(due_at) => {
-                t.execute(
-                    "UPDATE delivery SET tries = tries + 1, due_at = ?2 WHERE id = ?1",
-                    [id, due_at],
-                )?;
-                Ok(Taken::default())
-            }
-            Ended::Aside(why) => {
-                put_aside(t, id, &why, now)?;
-                Ok(Taken::default())
-            }
-        })
-        .await
     }
 
     // ---- feeds ----
@@ -374,7 +285,7 @@ impl Journal {
     pub(super) async fn feeds(&self) -> Result<Vec<Feed>, ListenError> {
         self.run(|t| {
             let mut statement = t.prepare(
-                "SELECT name, cursor, due_at, read_to, failures FROM feed ORDER BY due_at, name",
+                "SELECT name, cursor, due_at, read_to, failures, listeners FROM feed ORDER BY due_at, name",
             )?;
             let rows = statement.query_map([], |row| {
                 Ok(Feed {
@@ -383,6 +294,7 @@ impl Journal {
                     due_at: row.get(2)?,
                     read_to: row.get(3)?,
                     failures: row.get(4)?,
+                    listeners: row.get(5)?,
                 })
             })?;
             rows.collect()
@@ -398,13 +310,13 @@ impl Journal {
         events: Vec<Event>,
         now: i64,
     ) -> Result<Taken, ListenError> {
-        let name = name.to_owned();
+        let (name, skip_own) = (name.to_owned(), self.skip_own.clone());
         self.run(move |t| {
-            let taken = put_events(t, &events, "poll", now)?;
+            let taken = put_events(t, &events, "poll", &skip_own, now)?;
             t.prepare(
-                "INSERT INTO feed (name, cursor, due_at, read_to, read_at) \
-                 VALUES (?1, ?2, ?3, ?4, iif(?4 IS NULL, NULL, ?5)) \
-                 ON CONFLICT (name) DO UPDATE SET cursor = ?2, due_at = ?3, failures = 0, \
+                "INSERT INTO feed (name, cursor, due_at, read_to, read_at, listeners) \
+                 VALUES (?1, ?2, ?3, ?4, iif(?4 IS NULL, NULL, ?5), ?6) \
+                 ON CONFLICT (name) DO UPDATE SET cursor = ?2, due_at = ?3, failures = 0, listeners = ?6, \
                      read_to = coalesce(?4, read_to), read_at = iif(?4 IS NULL, read_at, ?5)",
             )?
             .execute(params![
@@ -412,7 +324,8 @@ impl Journal {
                 moved.cursor,
                 moved.due_at,
                 moved.read_to,
-                now
+                now,
+                moved.listeners
             ])?;
             Ok(taken)
         })
@@ -486,6 +399,20 @@ impl Journal {
 
     // ---- events ----
 
+    /// A record was written by this connection: what it is of, and its stamp.
+    pub(super) async fn wrote(&self, hash: Print, now: i64) -> Result<(), ListenError> {
+        self.run(move |t| {
+            let old = now.saturating_sub(clock::ms(OWN));
+            t.execute("DELETE FROM own WHERE at < ?1", [old])?;
+            t.execute(
+                "INSERT OR REPLACE INTO own (hash, at) VALUES (?1, ?2)",
+                params![hash, now],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
     /// The next events that are due, oldest first.
     pub(super) async fn lines(&self, now: i64, limit: u32) -> Result<Vec<Line>, ListenError> {
         self.run(move |t| {
@@ -555,51 +482,6 @@ impl Journal {
         .await
     }
 
-    // ---- quarantine ----
-
-    pub(super) async fn quarantined(&self) -> Result<Vec<Quarantined>, ListenError> {
-        self.run(|t| {
-            let mut statement = t.prepare(
-                "SELECT 'd', id, at, aside, length(body) FROM delivery WHERE aside IS NOT NULL UNION ALL \
-                 SELECT 'e', seq, at, aside, length(line) FROM event WHERE aside IS NOT NULL ORDER BY 3",
-            )?;
-            let rows = statement.query_map([], |row| {
-                let kind: String = row.get(0)?;
-                Ok(Quarantined {
-                    id: format!("{kind}{}", row.get::<_, i64>(1)?),
-                    kind: if kind == "d" {
-                        QuarantinedKind::Delivery
-                    } else {
-                        QuarantinedKind::Event
-                    },
-                    at: row.get(2)?,
-                    why: row.get(3)?,
-                    bytes: row.get::<_, i64>(4)?.unsigned_abs(),
-                })
-            })?;
-            rows.collect()
-        })
-        .await
-    }
-
-    pub(super) async fn replay(&self, id: &str) -> Result<bool, ListenError> {
-        let (table, key) = match id.split_at_checked(1) {
-            Some(("d", number)) => (
-                "UPDATE delivery SET aside = NULL, tries = 0, due_at = 0 WHERE id = ?1 AND aside IS NOT NULL",
-                number,
-            ),
-            Some(("e", number)) => (
-                "UPDATE event SET aside = NULL, tries = 0, due_at = 0 WHERE seq = ?1 AND aside IS NOT NULL",
-                number,
-            ),
-            _ => return Ok(false),
-        };
-        let Ok(key) = key.parse::<i64>() else {
-            return Ok(false);
-        };
-        self.run(move |t| Ok(t.execute(table, [key])? > 0)).await
-    }
-
     /// Forgets what is too old to matter.
     pub(super) async fn prune(&self, now: i64) -> Result<(), ListenError> {
         self.run(move |t| {
@@ -626,28 +508,12 @@ impl Journal {
     }
 }
 
-fn put_aside(t: &Transaction<'_>, id: i64, why: &str, now: i64) -> Result<(), rusqlite::Error> {
-    t.execute(
-        "UPDATE delivery SET aside = ?2, tries = tries + 1 WHERE id = ?1",
-        params![id, why],
-    )?;
-    hurry(t, now)
-}
-
-/// What a delivery should have told is found by poll: soon, but whoever knows the address must not make us poll without end.
-fn hurry(t: &Transaction<'_>, now: i64) -> Result<(), rusqlite::Error> {
-    t.execute(
-        "UPDATE feed SET due_at = min(due_at, max(?1, coalesce(read_at, 0) + ?2)) WHERE failures = 0",
-        [now, clock::ms(EARLY)],
-    )?;
-    Ok(())
-}
-
 /// Stores the events that were not given before.
 fn put_events(
     t: &Transaction<'_>,
     events: &[Event],
     by: &str,
+    skip_own: &BTreeSet<String>,
     now: i64,
 ) -> Result<Taken, rusqlite::Error> {
     let mut taken = Taken::default();
@@ -659,11 +525,38 @@ fn put_events(
             taken.repeated += 1;
             continue;
         }
+        // Written anew: whatever a component gives, an event is one line of JSON.
+        let data: Value =
+            serde_json::from_str(&event.data).unwrap_or_else(|_| event.data.as_str().into());
+        let own = is_own(t, event, &data, now)?;
+        if own && skip_own.contains(&event.listener) {
+            taken.own += 1;
+            continue;
+        }
         taken.new += 1;
         t.prepare("INSERT INTO event (id, line, at, due_at) VALUES (?1, ?2, ?3, ?3)")?
-            .execute(params![event.id, line(event, by), now])?;
+            .execute(params![event.id, line(event, &data, by, own), now])?;
     }
     Ok(taken)
+}
+
+/// Whether the state that an event carries is one that this connection wrote lately.
+fn is_own(
+    t: &Transaction<'_>,
+    event: &Event,
+    data: &Value,
+    now: i64,
+) -> Result<bool, rusqlite::Error> {
+    let subject = event.trigger.split('.').next().and_then(own::subject);
+    let stamp = data.get("updatedAt").and_then(Value::as_str);
+    let (Some(subject), Some(stamp)) = (subject, stamp) else {
+        return Ok(false);
+    };
+    t.prepare("SELECT 1 FROM own WHERE hash = ?1 AND at >= ?2")?
+        .exists(params![
+            own::print(subject, &event.record_id, stamp),
+            now.saturating_sub(clock::ms(OWN))
+        ])
 }
 
 /// Whether no later state of the record was given already: who is told of an older one afterwards would go back to it.
@@ -688,26 +581,26 @@ fn is_news(t: &Transaction<'_>, event: &Event, now: i64) -> Result<bool, rusqlit
 }
 
 /// All of a line but its beginning with the number, which is not known yet.
-fn line(event: &Event, by: &str) -> String {
-    let head = serde_json::json!({
+fn line(event: &Event, data: &Value, by: &str, own: bool) -> String {
+    let mut head = serde_json::json!({
         "id": event.id,
         "listener": event.listener,
         "trigger": event.trigger,
         "recordId": event.record_id,
         "occurredAt": event.occurred_at,
         "by": by,
-    })
-    .to_string();
+    });
+    if own {
+        head["own"] = true.into();
+    }
+    let head = head.to_string();
     let head = head.strip_prefix('{').unwrap_or_default();
     let head = head.strip_suffix('}').unwrap_or_default();
-    // Written anew: whatever a component gives, an event is one line of JSON.
-    let data: serde_json::Value =
-        serde_json::from_str(&event.data).unwrap_or_else(|_| event.data.as_str().into());
     format!("{head},\"data\":{data}}}")
 }
 
 /// The first 128 bits of SHA-256. Each part is told with its length, so that no two lists of parts are one text.
-fn digest(parts: &[&str]) -> [u8; 16] {
+pub(super) fn digest(parts: &[&str]) -> [u8; 16] {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_le_bytes());
