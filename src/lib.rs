@@ -11,6 +11,7 @@
 //! - [`actions`]: what the operations do. Knows no HTTP.
 //! - [`auth`]: OAuth 2.
 //! - [`catalog`]: what the connector says of itself: operations, schemas, choices.
+//! - `few`: order among a few things.
 //! - [`triggers`]: events, by hook and by poll.
 
 pub mod actions;
@@ -20,6 +21,7 @@ pub mod catalog;
 #[cfg(target_arch = "wasm32")]
 mod component;
 pub mod contract;
+mod few;
 pub mod model;
 pub mod triggers;
 #[cfg(all(target_arch = "wasm32", feature = "typed"))]

@@ -200,7 +200,7 @@ pub fn hook_events() -> Vec<&'static str> {
         .flat_map(|trigger| trigger.hooks)
         .copied()
         .collect();
-    events.sort_unstable();
+    crate::few::order_by_key(&mut events, |event| *event);
     events.dedup();
     events
 }

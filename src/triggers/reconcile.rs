@@ -9,6 +9,7 @@ use crate::bindings::exports::integration::connector::triggers::{
     DeliveryMode, Hook, ReconcileRequest, Report, Unserved,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError as P};
+use crate::few::order_by_key;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -145,16 +146,12 @@ fn wanted(listeners: &[Listening]) -> Vec<Wanted> {
             _ => 3,
         };
         for event in listening.hooks() {
-            let embed: BTreeSet<String> = if event.ends_with("/deleted") {
-                BTreeSet::new()
-            } else {
-                listening
-                    .tokens()
-                    .tokens
-                    .iter()
-                    .map(|&token| token.to_owned())
-                    .collect()
-            };
+            let mut embed = BTreeSet::new();
+            if !event.ends_with("/deleted") {
+                for token in &listening.tokens().tokens {
+                    embed.insert((*token).to_owned());
+                }
+            }
             match all.iter_mut().find(|one| one.event == event) {
                 Some(one) => {
                     one.embed.extend(embed);
@@ -168,7 +165,7 @@ fn wanted(listeners: &[Listening]) -> Vec<Wanted> {
             }
         }
     }
-    all.sort_by(|one, other| (one.rank, &one.event).cmp(&(other.rank, &other.event)));
+    order_by_key(&mut all, |one| (one.rank, one.event.clone()));
     all
 }
 
@@ -220,23 +217,24 @@ impl Work<'_> {
             .iter()
             .filter_map(|row| {
                 let text = |key: &str| row.get(key).and_then(Value::as_str);
-                let embed = text("embed").unwrap_or_default().split(',');
+                let mut embed = BTreeSet::new();
+                for token in text("embed").unwrap_or_default().split(',').map(str::trim) {
+                    if !token.is_empty() {
+                        embed.insert(token.to_owned());
+                    }
+                }
                 Some(Ours {
                     id: row.get("id")?.as_u64()?,
                     event: text("event")?.to_owned(),
                     url: text("targetUrl")?.to_owned(),
-                    embed: embed
-                        .map(str::trim)
-                        .filter(|token| !token.is_empty())
-                        .map(ToOwned::to_owned)
-                        .collect(),
+                    embed,
                 })
             })
             .filter(|hook| {
                 hook.url == self.request.target_url || self.request.retired_urls.contains(&hook.url)
             })
             .collect();
-        all.sort_by_key(|hook| hook.id);
+        order_by_key(&mut all, |hook| hook.id);
         Ok(all)
     }
 

@@ -140,6 +140,6 @@ async fn rows(
     };
     let mut answer = client.send(&call).await?;
     let mut rows = answer.rows(&call, path)?;
-    rows.sort_by_key(|row| std::cmp::Reverse(time(row, newest)));
+    crate::few::order_by_key(&mut rows, |row| std::cmp::Reverse(time(row, newest)));
     Ok((rows, answer.clock()))
 }

@@ -168,7 +168,7 @@ impl Reading<'_> {
                 .with("perPage", PER_PAGE);
         }
         // A scan that goes on finds its place, in whichever order the listeners come.
-        lists.sort_by_key(|list| list.print);
+        crate::few::order_by_key(&mut lists, |list| list.print);
         Ok(lists)
     }
 

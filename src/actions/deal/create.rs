@@ -179,8 +179,8 @@ pub(super) async fn carry_out(
     let tracks = meant.tracks.iter();
     let tracks = tracks.map(|id| json!({"definition": {"id": id}})).collect();
     put_list(&mut body, "tracks", tracks);
-    let root = Map::from_iter([(entity.key().to_owned(), Value::Object(body))]);
-    let call = Call::create(&[entity.path()], Value::Object(root)).embed(&draft.embeds.tokens);
+    let call = Call::create(&[entity.path()], json!({ (entity.key()): body }));
+    let call = call.embed(&draft.embeds.tokens);
     let call = if looked { call.repeatable() } else { call };
     let created = row(client, &call, draft.kind)
         .await

@@ -24,7 +24,7 @@ use crate::api::{Call, Client, Course, record};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::contract::Json;
 use crate::model::{Embeds, Kind};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What records of a kind pass through.
 fn course(kind: Kind) -> Course {
@@ -60,8 +60,8 @@ async fn change(
     body: Map<String, Value>,
 ) -> Result<Value, Error> {
     let [path, id] = path(kind, id);
-    let root = Map::from_iter([(kind.entity().key().to_owned(), Value::Object(body))]);
-    let call = Call::change(&[&path, &id], Value::Object(root)).embed(&embeds.tokens);
+    let call = Call::change(&[&path, &id], json!({ (kind.entity().key()): body }));
+    let call = call.embed(&embeds.tokens);
     row(client, &call, kind).await
 }
 

@@ -166,7 +166,8 @@ pub(in crate::actions) async fn set_status<T: Json>(
     embeds: Embeds,
 ) -> Result<T, Error> {
     let speller = Speller::new(client, Kind::Project, &embeds).await?;
-    let body = Map::from_iter([("status".to_owned(), Value::from(status))]);
+    let mut body = Map::new();
+    body.insert("status".into(), status.into());
     let row = change(client, Kind::Project, id, &embeds, body).await?;
     told(&speller, Kind::Project, &embeds, row)
 }

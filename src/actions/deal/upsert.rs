@@ -11,6 +11,7 @@ use crate::api::{Call, Client, Span, ambiguous, invalid, record, too_large};
 use crate::bindings::capsule::crm::types::{RecordKey, Ref, Several, UpsertAction};
 use crate::bindings::integration::connector::types::{Error, PermanentError, Violation};
 use crate::contract::Json;
+use crate::few::order_by_key;
 use crate::model::field::FieldWrite;
 use crate::model::{DealDraft, Embeds, joined, same};
 use serde_json::{Map, Value, json};
@@ -105,7 +106,7 @@ async fn found(client: &Client, input: &Upsert) -> Result<Option<Value>, Error> 
         let pointer = format!("/matchBy/{index}");
         let mut rows = candidates(client, input, &wanted, &pointer).await?;
         // By id, which is by age (API reference 8).
-        rows.sort_by_key(|row| row.get("id").and_then(Value::as_u64));
+        order_by_key(&mut rows, |row| row.get("id").and_then(Value::as_u64));
         match (rows.len(), input.several) {
             (0, _) => {}
             (1, _) | (_, Several::Oldest) => return Ok(rows.into_iter().next()),
