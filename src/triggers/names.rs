@@ -41,7 +41,8 @@ pub(super) fn print(listeners: &[Listening]) -> Option<u32> {
     (!text.is_empty()).then(|| fingerprint(text.as_bytes()) as u32)
 }
 
-/// Looks up what listeners name. `at` is where the options of each stand.
+/// Looks up what listeners name. `at` is where the options of each stand. Tells what should be noted: a tag comes to be when it is first put
+/// on a record, so one that is not there yet is no fault.
 ///
 /// # Errors
 /// `invalid-input` with the nearest names for what is not there, and what sending gives. A name that several have fits each of them.
@@ -49,8 +50,9 @@ pub(super) async fn look_up(
     client: &Client,
     listeners: &[Listening],
     at: impl Fn(usize) -> String,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
     let mut unknown: Vec<Violation> = Vec::new();
+    let mut notes = Vec::new();
     for (place, listening) in listeners.iter().enumerate() {
         let at = at(place);
         for (option, value) in named(listening) {
@@ -63,16 +65,20 @@ pub(super) async fn look_up(
                 {
                     note(&mut unknown, field(client, listening, name, &at).await)?;
                 }
+                continue;
+            }
+            let found = one(client, listening, &option, value, &at).await;
+            if option == "filter/tag" {
+                let mut unused = Vec::new();
+                note(&mut unused, found)?;
+                notes.extend(unused.into_iter().map(|one| one.message));
             } else {
-                note(
-                    &mut unknown,
-                    one(client, listening, &option, value, &at).await,
-                )?;
+                note(&mut unknown, found)?;
             }
         }
     }
     if unknown.is_empty() {
-        return Ok(());
+        return Ok(notes);
     }
     Err(Error::Permanent(PermanentError::InvalidInput(unknown)))
 }

@@ -184,7 +184,10 @@ pub(super) async fn poll(
     let named = names::print(listeners);
     if named.is_some() && reading.cursor.names != named {
         let at = |place| format!("/listeners/{place}/options");
-        names::look_up(client, listeners, at).await?;
+        reading
+            .out
+            .notes
+            .extend(names::look_up(client, listeners, at).await?);
     }
     reading.cursor.names = named;
     reading.places = Places::read(client, listeners).await?;

@@ -169,7 +169,7 @@ impl Ingress {
         Figures::add(&figures.polls, 1);
         Figures::add(&figures.requests, batch.requests as usize);
         for note in &batch.notes {
-            tracing::info!(note, "a poll");
+            tracing::warn!(note, "a poll");
         }
         Ok(batch)
     }
