@@ -13,6 +13,9 @@ use serde_json::Value;
 use support::{Canned, Held, connector, host, person, tenant};
 
 fn main() {
+    // First of all: what was freed before would be taken again, and not seen.
+    let counts = [1, 100, 1_000, 10_000];
+    let idle = idle_tenants(counts);
     let mut rows = vec![["measure".into(), "figure".into(), "to reach".into()]];
     let mut row = |measure: &str, figure: Option<String>, target: &str| {
         rows.push([
@@ -116,8 +119,9 @@ fn main() {
         Some(mib(runtime.block_on(peak_of_lists()))),
         "4 MiB, flat",
     );
-    for (count, target) in [(1, ""), (100, ""), (1_000, ""), (10_000, "32 MiB")] {
-        let figure = format!("{} KiB", idle_tenants(count) / 1024);
+    for (count, figure) in counts.into_iter().zip(idle) {
+        let target = if count == 10_000 { "32 MiB" } else { "" };
+        let figure = format!("{} KiB", figure / 1024);
         row(&format!("{count} idle tenants"), Some(figure), target);
     }
     for slots in [1_000, 10_000] {
@@ -264,7 +268,7 @@ fn cold_start(base: &str) -> Duration {
                 base,
             ])
             .args(["--token-env", "BENCH_TOKEN"])
-            .env("BENCH_TOKEN", "a token")
+            .env("BENCH_TOKEN", "token")
             .env("CAPSULE_HOST_CACHE", cache.path())
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::inherit())
@@ -279,16 +283,18 @@ fn cold_start(base: &str) -> Duration {
     times[times.len() / 2]
 }
 
-/// So many tenants that are known and do nothing.
-fn idle_tenants(count: usize) -> usize {
+/// What tenants take up that are known and do nothing, at each of these counts.
+fn idle_tenants(counts: [usize; 4]) -> [usize; 4] {
     let upstream = Canned::new();
     let before = resident();
-    let tenants: Vec<_> = (0..count)
-        .map(|number| tenant(&format!("tenant-{number}"), upstream.clone(), 4))
-        .collect();
-    let grown = resident().saturating_sub(before);
-    drop(tenants);
-    grown
+    let mut tenants = Vec::new();
+    counts.map(|count| {
+        while tenants.len() < count {
+            let name = format!("tenant-{}", tenants.len());
+            tenants.push(tenant(&name, upstream.clone(), 4));
+        }
+        resident().saturating_sub(before)
+    })
 }
 
 /// Calls that all wait for an answer at once: how many there were, and what they took beyond the host itself.

@@ -3,7 +3,7 @@
 use super::body::put;
 use super::deletion::gone;
 use super::faults::Faults;
-use super::read::{by_id, counted};
+use super::read::{by_id, counted, of_ids, of_page};
 use crate::api::{Call, Client, Roster, Span, record, violation};
 use crate::bindings::capsule::crm::types::{
     CompleteTask, Deletion, GetTasks, LinkedEmbed, ListTasks, NewTask, RecordChange, RecordRef,
@@ -89,13 +89,9 @@ pub async fn get(client: &Client, input: WhichTask) -> Result<Checked<Task>, Err
 /// What sending gives. An id that does not exist is no error.
 pub async fn get_many(client: &Client, input: GetTasks) -> Result<Checked<TasksById>, Error> {
     let tokens = linked(input.embed.as_ref());
-    let found = by_id(client, "tasks", "task", &input.ids, tokens).await?;
-    let items = spelled(found.rows);
-    record(
-        &found.call,
-        200,
-        json!({"items": items, "missing": found.missing}),
-    )
+    let mut found = by_id(client, "tasks", "task", &input.ids, tokens).await?;
+    found.rows.iter_mut().for_each(spell_task);
+    record(&found.call, 200, of_ids(found.rows, found.missing))
 }
 
 /// List tasks.
@@ -150,7 +146,7 @@ pub async fn list_all(client: &Client, input: ListTasks) -> Result<Checked<TaskP
         due_to: input.due_to.as_deref(),
         related_to: input.related_to.as_ref(),
     };
-    let page = if conditions.none() {
+    let mut page = if conditions.none() {
         client.page(&call, "tasks", span).await?
     } else {
         // All but the status is known from Capsule's own client alone (API reference 6, row 9), and it tells no record from another of its
@@ -160,12 +156,8 @@ pub async fn list_all(client: &Client, input: ListTasks) -> Result<Checked<TaskP
         page.total = None;
         page
     };
-    let items = spelled(page.rows);
-    record(
-        &call,
-        200,
-        json!({"items": items, "next": page.next, "total": page.total}),
-    )
+    page.rows.iter_mut().for_each(spell_task);
+    record(&call, 200, of_page(page))
 }
 
 /// Complete a task. One that is completed already is not changed by it (API reference 2.3).
@@ -268,11 +260,6 @@ async fn send(
     let mut row = answer.take(&call, "task")?;
     spell_task(&mut row);
     record(&call, answer.status, row)
-}
-
-fn spelled(mut rows: Vec<Value>) -> Vec<Value> {
-    rows.iter_mut().for_each(spell_task);
-    rows
 }
 
 /// What must hold of a task that is listed, beside its status.

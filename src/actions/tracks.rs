@@ -2,7 +2,7 @@
 
 use super::body::put;
 use super::deletion::gone;
-use super::read::listed;
+use super::read::{listed, of_page};
 use crate::api::{Call, Client, Roster, Span, invalid, is_track_for, record};
 use crate::bindings::capsule::crm::types::{
     Deletion, Entity as EntityName, GetTrack, ListOfTrackDefinitions, ListTracks, NewTrack, Track,
@@ -33,7 +33,8 @@ pub async fn list_definitions(
             let mine = |row: &Value| is_track_for(row, entity.into());
             let mut page = client.page_where(&all, key, span, &mine).await?;
             page.rows.iter_mut().for_each(spell);
-            return record(&all, 200, json!({"items": page.rows, "next": page.next}));
+            page.total = None;
+            return record(&all, 200, of_page(page));
         }
     };
     listed(client, &call, key, span, &spell).await

@@ -1,6 +1,6 @@
 //! Finding people and organisations by what they have.
 
-use crate::actions::read::{Speller, counted};
+use crate::actions::read::{Speller, counted, of_page};
 use crate::api::{Call, Client, Page, Span, ambiguous, invalid, record, too_large};
 use crate::bindings::capsule::crm::types::{
     FieldValue, FindParties, Party, PartyEmbed, PartyMatch, PartyPage, Ref,
@@ -138,11 +138,10 @@ pub(crate) async fn find(
         }
     }
     // Capsule counts what it found, which may be more than what is meant.
-    let total = page
-        .total
-        .filter(|_| matches!(wanted, Wanted::Email(_) | Wanted::Name(_)));
-    let found = json!({"items": page.rows, "next": page.next, "total": total});
-    record(&call, 200, found)
+    if !matches!(wanted, Wanted::Email(_) | Wanted::Name(_)) {
+        page.total = None;
+    }
+    record(&call, 200, of_page(page))
 }
 
 /// A page of the rows that are meant, in the contract's spelling, and the request for them.
