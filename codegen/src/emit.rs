@@ -68,7 +68,9 @@ pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
                 .iter()
                 .enumerate()
                 .map(|(at, kind)| match *kind {
-                    "f32" | "f64" => format!("u64::from(p{at}.to_bits())"),
+                    "u64" => format!("p{at}"),
+                    "f64" => format!("p{at}.to_bits()"),
+                    "f32" => format!("u64::from(p{at}.to_bits())"),
                     _ => format!("u64::from(p{at})"),
                 })
                 .collect();

@@ -198,10 +198,10 @@ fn the_typed_exports_run_the_rows_of_their_operations() {
     // Sorted by id: delete, get, list-all.
     for piece in [
         r#"#[unsafe(export_name = "test:shop/articles@1.2.3#delete")]
-extern "C" fn articles_delete(p0: u64) -> u32 { typed(&c::OPERATIONS[0], &[u64::from(p0)]) }
+extern "C" fn articles_delete(p0: u64) -> u32 { typed(&c::OPERATIONS[0], &[p0]) }
 #[unsafe(export_name = "cabi_post_test:shop/articles@1.2.3#delete")]
 extern "C" fn articles_delete_done(_: u32) { typed_done() }"#,
-        "fn articles_get(p0: u64, p1: u32) -> u32 { typed(&c::OPERATIONS[1], &[u64::from(p0), u64::from(p1)]) }",
+        "fn articles_get(p0: u64, p1: u32) -> u32 { typed(&c::OPERATIONS[1], &[p0, u64::from(p1)]) }",
         "fn articles_list_all(",
     ] {
         assert!(exports.contains(piece), "{piece} is missing in {exports}");
@@ -287,7 +287,7 @@ fn functions_of_events_are_exported_and_are_no_operations() {
     assert!(events.contains("id: \"events.frobnicate\""));
     assert!(
         generated.exports.contains(
-            "fn events_frobnicate(p0: u64) -> u32 { typed(&c::EVENT_FUNCTIONS[0], &[u64::from(p0)]) }"
+            "fn events_frobnicate(p0: u64) -> u32 { typed(&c::EVENT_FUNCTIONS[0], &[p0]) }"
         ),
         "{}",
         generated.exports

@@ -16,7 +16,7 @@ const MAC: usize = 32;
 const DIGEST: usize = 32;
 /// The file of a folder's key.
 const KEY: &str = "artifacts.key";
-/// Artifacts of other components that a folder keeps. A build makes one, of some ten megabytes.
+/// Artifacts of other components that a folder keeps. A build makes one, of some five megabytes.
 const KEPT: usize = 4;
 
 /// The key that proves who compiled an artifact. Keep it where the vault's key is.
@@ -61,7 +61,7 @@ impl ArtifactKey {
         }
     }
 
-    /// BLAKE3 rather than HMAC: some ten megabytes are read at each start.
+    /// BLAKE3 rather than HMAC: some five megabytes are read at each start.
     fn mac(&self, digest: &[u8], code: &[u8]) -> blake3::Hash {
         let mut mac = blake3::Hasher::new_keyed(&self.0);
         mac.update(MAGIC);

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod cache;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
@@ -25,6 +26,7 @@ fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env("CAPSULE_COMPONENT", support::full())
+        .env("CAPSULE_HOST_CACHE", env!("CARGO_TARGET_TMPDIR"))
         .env("TOKEN", TOKEN)
         .env_remove("RUST_LOG")
         .env_remove("CAPSULE_HOST_STORE")

@@ -373,6 +373,7 @@ async fn proxy_variables_are_not_followed() {
         ])
         .args(["--token-env", "TOKEN"])
         .env("TOKEN", "a-token")
+        .env("CAPSULE_HOST_CACHE", env!("CARGO_TARGET_TMPDIR"))
         .env("CAPSULE_COMPONENT", support::full())
         .env_remove("NO_PROXY")
         .env_remove("no_proxy")

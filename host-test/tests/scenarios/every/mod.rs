@@ -81,6 +81,7 @@ async fn the_command_tells_the_ids_of_the_catalogue() {
     let told = tokio::process::Command::new(env!("CARGO_BIN_EXE_capsule-host"))
         .args(["describe", "--json"])
         .env("CAPSULE_COMPONENT", support::full())
+        .env("CAPSULE_HOST_CACHE", env!("CARGO_TARGET_TMPDIR"))
         .output()
         .await
         .unwrap();
