@@ -35,6 +35,7 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
 /// `typed`, `typed_in_memory` and `typed_done` in scope, and lies beside a file `component-type`.
 pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
     let mut out = String::from("// Generated from WIT.\n");
+    // The section is written for every static. With `#[used]` its bytes would stand in the memory of the component too.
     let _ = writeln!(
         out,
         "#[unsafe(link_section = \"component-type:typed\")]\n#[allow(dead_code)]\nstatic COMPONENT_TYPE: [u8; {}] = *include_bytes!(\"component-type\");",

@@ -13,10 +13,7 @@ use support::{Canned, Slow, component, connector, host, native, now, party, pers
 
 /// One `people.create` in a fresh sandbox: the store is made, the component instantiated, the call made, all of it dropped.
 fn create(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(0);
     let host = host(16);
     let connector = connector(&host);
     let canned = Canned::new();
@@ -47,10 +44,7 @@ fn create(criterion: &mut Criterion) {
 
 /// 10,000 parties in 100 pages of 100, five pages a call.
 fn list(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(0);
     let host = host(16);
     let connector = connector(&host);
     let canned = Canned::new();
@@ -107,10 +101,7 @@ fn load(criterion: &mut Criterion) {
 
 /// What a form needs: the schemas of one operation, natively and in a sandbox.
 fn schema(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(0);
     let host = host(16);
     let connector = connector(&host);
     let ids = ["people.create".to_owned()];
@@ -128,10 +119,7 @@ fn schema(criterion: &mut Criterion) {
 
 /// One delivery with one record, for one listener: what an ingress does for each of Capsule's hooks. Nothing is asked back.
 fn delivery(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(0);
     let host = host(16);
     let connector = connector(&host);
     let canned = Canned::new();
@@ -191,10 +179,7 @@ fn delivery(criterion: &mut Criterion) {
 
 /// 100 creates in one sandbox, 16 at once, each answered after 50 ms: at best 7 rounds of 50 ms.
 fn many(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(0);
     let host = host(16);
     let connector = connector(&host);
     let slow = Slow(Canned::new(), Duration::from_millis(50));
@@ -227,10 +212,7 @@ fn many(criterion: &mut Criterion) {
 
 /// What the sandbox alone costs: a call that computes next to nothing, with reserved address space and without.
 fn sandbox(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(0);
     let mut group = criterion.benchmark_group("sandbox");
     for (name, pool) in [("pooled", true), ("mapped_anew", false)] {
         let options = HostOptions {
@@ -251,11 +233,7 @@ fn sandbox(criterion: &mut Criterion) {
 
 /// Over real sockets, against the fake: a create, and 10,000 parties in 100 pages. What the fake itself takes is in it.
 fn loopback(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(2);
     let host = host(16);
     let connector = connector(&host);
     let base = runtime.block_on(support::serve_fake(10_000));

@@ -25,11 +25,7 @@ fn main() {
         ]);
     };
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(2);
     let create = median("create/component");
     row(
         "people.create in a fresh sandbox",
@@ -219,11 +215,7 @@ async fn peak_of_lists() -> usize {
 /// Isolated creates a second on so many cores, each in a sandbox of its own.
 fn throughput(cores: usize) -> f64 {
     const FOR: Duration = Duration::from_secs(3);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = support::runtime(cores);
     let host = host(64);
     let connector = Arc::new(connector(&host));
     let begun = Instant::now();

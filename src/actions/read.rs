@@ -44,17 +44,6 @@ impl Speller {
         spell(self.kind, value, &self.definitions, web_url);
     }
 
-    /// One record.
-    pub(super) fn read<T: Json>(
-        &self,
-        call: &Call,
-        status: u16,
-        mut value: Value,
-    ) -> Result<T, Error> {
-        self.spell(&mut value);
-        record(call, status, value)
-    }
-
     /// Sends a call, and reads the one record of its answer.
     pub(super) async fn send<T: Json>(
         &self,
@@ -63,8 +52,9 @@ impl Speller {
         key: &str,
     ) -> Result<T, Error> {
         let mut answer: Answer = client.send(call).await?;
-        let value = answer.take(call, key)?;
-        self.read(call, answer.status, value)
+        let mut value = answer.take(call, key)?;
+        self.spell(&mut value);
+        record(call, answer.status, value)
     }
 }
 

@@ -27,12 +27,6 @@ impl<T: Json> Checked<T> {
     }
 }
 
-impl<T: Json> From<T> for Checked<T> {
-    fn from(model: T) -> Self {
-        Self::from_json(model.to_json())
-    }
-}
-
 impl<T: Json> Json for Checked<T> {
     const SHAPE: Shape = T::SHAPE;
     fn from_json(json: Value) -> Self {

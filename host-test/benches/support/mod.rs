@@ -217,6 +217,18 @@ mod component;
 
 pub(crate) use component::bytes as component;
 
+/// A runtime with so many threads; 0: the bench's own thread alone.
+pub(crate) fn runtime(threads: usize) -> tokio::runtime::Runtime {
+    let mut builder = match threads {
+        0 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if threads > 0 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build().unwrap()
+}
+
 pub(crate) fn host(slots: usize) -> Host {
     Host::new(HostOptions {
         slots,

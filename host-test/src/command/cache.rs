@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use capsule_host::runtime::{ArtifactKey, Connector, Host, LoadError};
 
+use super::folder::of_user;
+
 /// Where they are kept, if not in the user's cache folder. Empty: nowhere.
 const VARIABLE: &str = "CAPSULE_HOST_CACHE";
 
@@ -22,13 +24,9 @@ pub(crate) fn load(host: &Host, component: &[u8]) -> Result<Connector, LoadError
 }
 
 fn folder() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     match std::env::var_os(VARIABLE) {
         Some(folder) if folder.is_empty() => None,
         Some(folder) => Some(folder.into()),
-        None => set("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(set("HOME")?).join(".cache")))
-            .map(|cache| cache.join("capsule-host")),
+        None => of_user("XDG_CACHE_HOME", ".cache"),
     }
 }

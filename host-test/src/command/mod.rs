@@ -1,8 +1,9 @@
 //! The command `capsule-host`: one file for each subcommand.
 //!
-//! A subcommand reads its options, calls the library, and prints. `component.rs` finds the component, `account.rs` says for whom a call
-//! runs, `reach.rs` what it may reach, `vault/` where connections are kept, `failure.rs` is an error of the contract as the command tells it, `exit.rs` are the exit codes, `progress.rs` tells how far it is, `terminal.rs` is what may be
-//! printed. Only `main.rs` calls this folder; nothing here is policy: what may be sent and who may see a token the library decides.
+//! A subcommand reads its options, calls the library, and prints. `component.rs` finds the component, `cache.rs` keeps it compiled, `account.rs` says for whom a call
+//! runs, `reach.rs` what it may reach, `vault/` where connections are kept, `folder.rs` where the user keeps things,
+//! `failure.rs` is an error of the contract as the command tells it, `exit.rs` are the exit codes, `progress.rs` tells how far it is,
+//! `terminal.rs` is what may be printed. Only `main.rs` calls this folder; nothing here is policy: what may be sent and who may see a token the library decides.
 
 mod account;
 mod batch;
@@ -16,6 +17,7 @@ mod describe;
 mod exit;
 mod failure;
 mod fake;
+mod folder;
 mod grants;
 mod listen;
 mod progress;

@@ -41,24 +41,32 @@ impl ArtifactKey {
     /// The file system's; and where others may read the key, because they could then sign code for us to run.
     pub fn of_folder(folder: &Path) -> io::Result<Self> {
         let path = folder.join(KEY);
-        loop {
-            match File::open(&path) {
-                Ok(mut file) => {
-                    check(&file, 0o077)?;
-                    let mut bytes = Zeroizing::new([0; 32]);
-                    file.read_exact(bytes.as_mut_slice())?;
-                    return Ok(Self(bytes));
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            fs::create_dir_all(folder)?;
-            let key = Self::generate().map_err(|error| io::Error::other(error.to_string()))?;
-            match write_new(&path, key.0.as_slice()) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                written => return written.map(|()| key),
-            }
+        if let Some(key) = Self::kept(&path)? {
+            return Ok(key);
         }
+        fs::create_dir_all(folder)?;
+        let key = Self::generate().map_err(|error| io::Error::other(error.to_string()))?;
+        match write_new(&path, key.0.as_slice()) {
+            Ok(()) => Ok(key),
+            // Another process was first; or what stands there can't be followed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Self::kept(&path)?.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The key in a file, if there is one.
+    fn kept(path: &Path) -> io::Result<Option<Self>> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        check(&file, 0o077)?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        file.read_exact(bytes.as_mut_slice())?;
+        Ok(Some(Self(bytes)))
     }
 
     /// BLAKE3 rather than HMAC: some five megabytes are read at each start.
@@ -287,6 +295,9 @@ mod tests {
         assert!(error.to_string().contains("others may read"), "{error}");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&key, b"short").unwrap();
+        assert!(ArtifactKey::of_folder(&folder.0).is_err());
+        fs::remove_file(&key).unwrap();
+        std::os::unix::fs::symlink(folder.0.join("nowhere"), &key).unwrap();
         assert!(ArtifactKey::of_folder(&folder.0).is_err());
     }
 

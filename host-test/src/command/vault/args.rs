@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use capsule_host::store::{Store, VaultKey};
 
+use crate::command::folder::of_user;
+
 /// The environment variable that may hold the key, in base64.
 const KEY_VARIABLE: &str = "CAPSULE_HOST_KEY";
 /// The key's file in the store's folder, if no other is named.
@@ -67,11 +69,7 @@ impl VaultArgs {
         if let Some(folder) = &self.store {
             return Ok(folder.clone());
         }
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let data = set("XDG_DATA_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/share")));
-        data.map(|data| data.join("capsule-host"))
+        of_user("XDG_DATA_HOME", ".local/share")
             .context("there is no home folder: name the store's folder with --store")
     }
 
