@@ -8,7 +8,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 
 thread_local! {
-    /// What the result of the last call takes up, until the caller has read it.
+    /// What the result of the last call takes up. The next call gives it back: by then the caller has read it.
     static RESULT: RefCell<Vec<(usize, Piece)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -22,15 +22,11 @@ fn typed_in_memory(operation: &'static Operation, at: u32) -> u32 {
     answer(operation, Arguments::Memory(at as usize))
 }
 
-/// The caller has read the result.
-fn typed_done() {
-    for (at, piece) in RESULT.take() {
-        LinearMemory.release(at, piece);
-    }
-}
-
 fn answer(operation: &'static Operation, arguments: Arguments<'_>) -> u32 {
     let memory = &mut LinearMemory;
+    for (at, piece) in RESULT.take() {
+        memory.release(at, piece);
+    }
     let result = match lift(memory, &operation.input, arguments) {
         Ok(input) => {
             run(async move |client| crate::actions::perform(client, operation, input).await)
@@ -91,6 +87,6 @@ impl Memory for LinearMemory {
 
 #[allow(unsafe_code, clippy::indexing_slicing)]
 mod exports {
-    use super::{typed, typed_done, typed_in_memory};
+    use super::{typed, typed_in_memory};
     include!(concat!(env!("OUT_DIR"), "/exports.rs"));
 }

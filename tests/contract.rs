@@ -785,18 +785,18 @@ fn every_field_has_a_title() {
             Shape::Map(record) | Shape::Record(record) => {
                 for field in record.fields {
                     assert!(
-                        field.title.starts_with(char::is_uppercase),
+                        field.title().starts_with(char::is_uppercase),
                         "{}.{}: {}",
                         record.name,
                         field.json,
-                        field.title
+                        field.title()
                     );
                     assert!(
-                        !field.title.contains(['-', '_', '.']),
+                        !field.title().contains(['-', '_', '.']),
                         "{}.{}: {}",
                         record.name,
                         field.json,
-                        field.title
+                        field.title()
                     );
                     walk(&field.shape);
                 }

@@ -2,7 +2,7 @@
 
 use crate::Paths;
 use crate::docs::Tags;
-use crate::names::{pascal, snake, title, type_name};
+use crate::names::{camel, pascal, snake, title, type_name};
 use crate::verbs::Effect;
 use crate::wit::{Case, Contract, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds};
 use std::fmt::Write;
@@ -31,8 +31,9 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
     out
 }
 
-/// The typed exports: a core function for each operation and each function of events, and the section that makes a component of them. The text that includes it has
-/// `typed`, `typed_in_memory` and `typed_done` in scope, and lies beside a file `component-type`.
+/// The typed exports: a core function for each operation and each function of events, and the section that makes a component of them.
+/// None has a function for after the call: what a call gave is given back by the next one. The text that includes it has `typed` and
+/// `typed_in_memory` in scope, and lies beside a file `component-type`.
 pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
     let mut out = String::from("// Generated from WIT.\n");
     // The section is written for every static. With `#[used]` its bytes would stand in the memory of the component too.
@@ -79,11 +80,9 @@ pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
         };
         let _ = writeln!(
             out,
-            "#[unsafe(export_name = {:?})]\nextern \"C\" fn {name}({}) -> u32 {{ {body} }}\n\
-             #[unsafe(export_name = {:?})]\nextern \"C\" fn {name}_done(_: u32) {{ typed_done() }}",
+            "#[unsafe(export_name = {:?})]\nextern \"C\" fn {name}({}) -> u32 {{ {body} }}",
             core.name,
             params.join(", "),
-            format!("cabi_post_{}", core.name),
         );
     }
     out
@@ -157,7 +156,7 @@ impl Emitter<'_> {
                             "Case {{ json: {:?}, doc: {:?}, shape: {shape}, hints: {} }}, ",
                             case.json,
                             case.doc.prose,
-                            hints(&case.doc.tags, false)
+                            hints(&case.doc.tags, None, false)
                         )
                     })
                     .collect();
@@ -171,13 +170,14 @@ impl Emitter<'_> {
     }
 
     fn field(&self, field: &Field) -> String {
+        // Where JSON has a name of its own, the title can't be told from it.
+        let renamed = (field.json != camel(&field.name)).then(|| title(&field.name));
         format!(
-            "Field {{ json: {:?}, title: {:?}, doc: {:?}, shape: {}, hints: {} }}, ",
+            "Field {{ json: {:?}, doc: {:?}, shape: {}, hints: {} }}, ",
             field.json,
-            title(&field.name),
             field.doc.prose,
             self.expression(&field.shape),
-            hints(&field.doc.tags, field.digits_are_id),
+            hints(&field.doc.tags, renamed.as_deref(), field.digits_are_id),
         )
     }
 
@@ -515,10 +515,9 @@ impl Emitter<'_> {
                     let fields: String = scalars
                         .iter()
                         .map(|(name, shape)| {
-                            let text = title(name);
                             format!(
-                                "Field {{ json: {:?}, title: {text:?}, doc: \"\", shape: {}, hints: &Hints::NONE }}, ",
-                                crate::names::camel(name),
+                                "Field {{ json: {:?}, doc: \"\", shape: {}, hints: &Hints::NONE }}, ",
+                                camel(name),
                                 self.expression(shape),
                             )
                         })
@@ -604,12 +603,12 @@ fn enumeration(cases: &[Case]) -> (String, String) {
     (from + "}", to + "})")
 }
 
-fn hints(tags: &Tags, digits_are_id: bool) -> String {
+fn hints(tags: &Tags, title: Option<&str>, digits_are_id: bool) -> String {
     let spelling_alone = Tags {
         json: tags.json.clone(),
         ..Tags::default()
     };
-    if *tags == spelling_alone && !digits_are_id {
+    if *tags == spelling_alone && title.is_none() && !digits_are_id {
         return "&Hints::NONE".into();
     }
     let option = |text: &Option<String>| {
@@ -630,7 +629,7 @@ fn hints(tags: &Tags, digits_are_id: bool) -> String {
         |(least, most)| format!("Some(&Bounds {{ least: {least}, most: {most} }})"),
     );
     format!(
-        "&Hints {{ format: {}, values: &{:?}, default: {}, range: {range}, choices: {choices}, digits_are_id: {digits_are_id} }}",
+        "&Hints {{ format: {}, values: &{:?}, default: {}, range: {range}, choices: {choices}, title: {title:?}, digits_are_id: {digits_are_id} }}",
         option(&tags.format),
         tags.values,
         option(&tags.default),
@@ -674,7 +673,7 @@ mod tests {
 
     #[test]
     fn a_field_without_tags_has_no_hints() {
-        assert_eq!(hints(&Tags::default(), false), "&Hints::NONE");
-        assert!(hints(&Tags::default(), true).contains("digits_are_id: true"));
+        assert_eq!(hints(&Tags::default(), None, false), "&Hints::NONE");
+        assert!(hints(&Tags::default(), None, true).contains("digits_are_id: true"));
     }
 }

@@ -215,7 +215,10 @@ impl Judge {
             _ if name.is_empty() => self.fault(
                 at,
                 "required",
-                format!("the key is empty; it is the {}", field.title.to_lowercase()),
+                format!(
+                    "the key is empty; it is the {}",
+                    field.title().to_lowercase()
+                ),
             ),
             Shape::Text | Shape::Enum(_) => {
                 self.shape(at, &field.shape, field.hints, &mut Value::from(name))

@@ -182,7 +182,7 @@ impl Renderer {
             with_choices(schema, field.hints)
         };
         if let Value::Object(object) = &mut schema {
-            object.insert("title".into(), field.title.into());
+            object.insert("title".into(), field.title().into());
             if let (Reading::Input, Some(default)) = (self.reading, field.hints.default) {
                 object.insert("default".into(), default_of(&field.shape, default));
             }

@@ -76,14 +76,34 @@ pub struct Record {
 pub struct Field {
     /// Its name in JSON.
     pub json: &'static str,
-    /// Its name for people.
-    pub title: &'static str,
     /// Help.
     pub doc: &'static str,
     /// Its type.
     pub shape: Shape,
     /// What the tags say.
     pub hints: &'static Hints,
+}
+
+impl Field {
+    /// Its name for people: `First name` for `firstName`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        if let Some(title) = self.hints.title {
+            return title.to_owned();
+        }
+        let mut title = String::new();
+        for letter in self.json.chars() {
+            if title.is_empty() {
+                title.push(letter.to_ascii_uppercase());
+            } else {
+                if letter.is_ascii_uppercase() {
+                    title.push(' ');
+                }
+                title.push(letter.to_ascii_lowercase());
+            }
+        }
+        title
+    }
 }
 
 /// An enum.
@@ -136,6 +156,8 @@ pub struct Hints {
     pub range: Option<&'static Bounds>,
     /// The field has choices.
     pub choices: Option<&'static Choices>,
+    /// The name for people, where it does not follow from the name in JSON.
+    pub title: Option<&'static str>,
     /// A text of digits is an id.
     pub digits_are_id: bool,
 }
@@ -148,6 +170,7 @@ impl Hints {
         default: None,
         range: None,
         choices: None,
+        title: None,
         digits_are_id: false,
     };
 }

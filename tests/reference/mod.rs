@@ -215,17 +215,17 @@ fn fields(page: &mut String, record: &Record, input: bool) {
             "| `{}` | {}{required} | {}{} |",
             field.json,
             kind(&field.shape),
-            cell(help(field)),
+            cell(&help(field)),
             hints(field.hints),
         );
     }
 }
 
-fn help(field: &Field) -> &str {
+fn help(field: &Field) -> String {
     if field.doc.is_empty() {
-        field.title
+        field.title()
     } else {
-        field.doc
+        field.doc.to_owned()
     }
 }
 
@@ -272,7 +272,7 @@ fn kind(shape: &Shape) -> String {
         Shape::Map(record) => match record.fields {
             [key, value] => format!(
                 "object: {} → {}",
-                key.title.to_lowercase(),
+                key.title().to_lowercase(),
                 kind(&value.shape)
             ),
             _ => "object".into(),
