@@ -18,7 +18,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 
 use super::file::private_file;
 use super::{Store, StoreError};
@@ -42,9 +42,7 @@ impl Store {
     pub async fn adopt(&self) -> Result<bool, StoreError> {
         self.writer
             .run(|ledger| {
-                let transaction = ledger
-                    .database
-                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let transaction = ledger.database.transaction()?;
                 if !is_copy(&transaction, &ledger.folder)? {
                     return Ok(false);
                 }

@@ -3,6 +3,8 @@
 #![allow(missing_docs)]
 
 mod cache;
+#[cfg(unix)]
+mod full_disk;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
