@@ -234,11 +234,15 @@ impl<'a> Call<'a> {
         .await
     }
 
-    /// Makes the vendor's hooks what they should be.
+    /// Makes the vendor's hooks what they should be. Refused with [`HostError::NotAdopted`] where the credentials are a copy.
     pub async fn reconcile(
         self,
         request: ReconcileRequest,
     ) -> Result<Answer<triggers::Report>, CallError> {
+        let is_copy = self.tenant.credentials().is_copy().await;
+        if is_copy.map_err(HostError::from)? {
+            return Err(HostError::NotAdopted.into());
+        }
         self.plain("triggers.reconcile", |mut exports| {
             Box::pin(async move {
                 exports

@@ -512,6 +512,10 @@ impl Credentials for Store {
         .await
     }
 
+    async fn is_copy(&self) -> Result<bool, CredentialsError> {
+        Ok(Self::is_copy(self).await?)
+    }
+
     async fn begin_refresh(
         &self,
         connection: &ConnectionId,

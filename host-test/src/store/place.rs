@@ -29,7 +29,7 @@ const TURNS: &str = "store.turns";
 const TEXT: &[u8] = b"Tells this store from copies of it: leave it alone. A copy is told so with `capsule-host vault adopt`.\n";
 
 impl Store {
-    /// Whether it is a copy that nobody has adopted: it renews no tokens.
+    /// Whether it is a copy that nobody has adopted: it renews no tokens, and hooks are left alone.
     pub async fn is_copy(&self) -> Result<bool, StoreError> {
         self.writer
             .run(|ledger| is_copy(&ledger.database, &ledger.folder))

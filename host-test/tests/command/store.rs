@@ -99,6 +99,60 @@ async fn a_copied_store_calls_with_the_token_that_it_has_and_renews_it_once_it_i
     assert_eq!(adopted.json(), json!({"adopted": false}));
 }
 
+#[tokio::test]
+async fn a_copied_store_changes_no_hooks_until_it_is_adopted_and_polls_meanwhile() {
+    let kept = Kept::new().await;
+    kept.copy();
+    let hook_writes = || {
+        let rows = kept.served.fake.journal();
+        rows.iter()
+            .filter(|row| row.path.starts_with("/api/v2/resthooks") && row.method != "GET")
+            .count()
+    };
+    let (store, journal) = (kept.path("copy"), kept.path("journal"));
+    let mut listen = vec!["listen", "--on", "person.created", "--connection", "trial"];
+    listen.extend([
+        "--store",
+        &store,
+        "--journal",
+        &journal,
+        "--bind",
+        "127.0.0.1:0",
+    ]);
+    let hooked = [&listen[..], &["--public-url", "http://127.0.0.1:9"]].concat();
+
+    let refused = run(&hooked).await;
+    assert_eq!((refused.code, refused.out.as_str()), (3, ""));
+    assert!(
+        refused.err.contains("capsule-host vault adopt"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(hook_writes(), 0);
+
+    listens(&listen).await;
+    assert_eq!(hook_writes(), 0);
+
+    let adopted = kept.run("copy", &["vault", "adopt"]).await;
+    assert_eq!(adopted.json(), json!({"adopted": true}));
+    listens(&hooked).await;
+    assert!(hook_writes() > 0);
+}
+
+/// Starts a listener, and ends it when it listens.
+async fn listens(arguments: &[&str]) {
+    let mut child = command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    loop {
+        let line = lines.next_line().await.unwrap();
+        let line = line.unwrap_or_else(|| panic!("{arguments:?} has ended"));
+        if line.starts_with("listening on") {
+            break;
+        }
+    }
+    child.kill().await.unwrap();
+}
+
 // another key
 
 #[tokio::test]
