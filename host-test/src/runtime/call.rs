@@ -15,6 +15,7 @@ use super::bindings::triggers::{
 use super::bindings::types::Error;
 use super::connector::Connector;
 use super::error::{CallError, HostError};
+use super::host::Without;
 use super::limits::Bounds;
 use super::refresh::{self, GuestRefresher, Refreshed};
 use super::report::Report;
@@ -533,9 +534,15 @@ impl<'a> Call<'a> {
     where
         F: for<'b> FnOnce(Exports<'b>) -> Run<'b, T>,
     {
-        let _place = self.tenant.place().await?;
-        let slots = &self.connector.host.shared.slots;
-        let _slot = slots.acquire(&self.tenant.inner.account.tenant).await?;
+        let shared = &self.connector.host.shared;
+        let _taken = if shared.without == Some(Without::Places) {
+            None
+        } else {
+            let place = self.tenant.place().await?;
+            let whose = &self.tenant.inner.account.tenant;
+            // The slot goes first: who gets the place wants one.
+            Some((shared.slots.acquire(whose).await?, place))
+        };
         let quota = || self.tenant.governor().quota();
         let span = span::of(self.tenant.name(), operation);
         let result = sandbox::run(&self.connector.pre, gate, environment, bounds, function)
