@@ -91,7 +91,7 @@ pub(crate) async fn run(args: &FakeArgs) -> Result<Exit> {
     tokio::select! {
         served = fake.clone().serve(listener) => served.context("the fake stopped")?,
         () = fake.deliver_hooks() => {}
-        stopped = tokio::signal::ctrl_c() => stopped.context("signals can't be received")?,
+        stopped = super::stop::asked() => stopped.context("signals can't be received")?,
     }
     Ok(Exit::Done)
 }

@@ -5,6 +5,8 @@
 mod cache;
 #[cfg(unix)]
 mod full_disk;
+#[cfg(feature = "otel")]
+mod otel;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
@@ -31,6 +33,7 @@ fn command(arguments: &[&str]) -> Command {
         .env("CAPSULE_HOST_CACHE", env!("CARGO_TARGET_TMPDIR"))
         .env("TOKEN", TOKEN)
         .env_remove("RUST_LOG")
+        .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
         .env_remove("CAPSULE_HOST_STORE")
         .env_remove("CAPSULE_HOST_KEY")
         .stdin(Stdio::null())
