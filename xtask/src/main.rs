@@ -31,7 +31,7 @@ cargo xtask COMMAND [ARGUMENTS]
             target/capsule_crm_slim.wasm   the neutral interfaces alone (--no-default-features)
   demo    Builds, then runs the bundled host against its fake Capsule.
           Arguments go to `capsule-host demo`.
-  test    Builds, then runs every test of the workspace, then the examples in the docs.
+  test    Builds, then runs every test of the workspace, then the examples in the docs, all with the host's feature `otel`.
           Arguments go to cargo-nextest, or to `cargo test` where cargo-nextest is not installed:
           `cargo xtask test -p host-test` runs one crate's tests.
   size    Builds, then prints the size of both components and what each interface costs.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::store::{CALL, Kept};
+use super::store::{CALL, Kept, listens};
 use super::*;
 
 /// The command where no file may grow over 8 MiB (16 where a shell counts in kilobytes): what is beyond is refused as on a full disk. A
@@ -12,7 +12,7 @@ fn on_a_full_disk(arguments: &[&str]) -> Command {
     let plain = plain.as_std();
     let mut limited = Command::new("sh");
     limited
-        .args(["-c", "trap '' XFSZ; ulimit -f 16384; exec \"$0\" \"$@\""])
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 16384; exec \"$0\" \"$@\""])
         .arg(plain.get_program())
         .args(plain.get_args());
     for (name, value) in plain.get_envs() {
@@ -174,4 +174,61 @@ async fn on_a_full_disk_a_listener_acknowledges_nothing_moves_nothing_and_goes_o
     );
     listener.kill().await.unwrap();
     drop(told);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_on_a_full_disk_gets_whole_lines_only_and_each_event_once_when_there_is_room() {
+    let served = Served::small().await;
+    let folder = Folder::with("");
+    let (journal, out) = (folder.path("journal"), folder.path("events.jsonl"));
+    let mut listen = vec!["listen", "--on", "person.created", "--journal", &journal];
+    listen.extend(["--out", &out, "--bind", "127.0.0.1:0"]);
+    listen.extend(["--token-env", "TOKEN", "--base-url", &served.url]);
+    listens(&listen).await;
+    let journal = rusqlite::Connection::open(Path::new(&journal).join("journal.sqlite")).unwrap();
+    let name: String = journal
+        .query_row("SELECT journal FROM owner", [], |row| row.get(0))
+        .unwrap();
+    let text = "a".repeat(16 << 20);
+    let before = format!("{{\"journal\":\"{name}\",\"seq\":0,\"text\":\"{text}\"}}\n");
+    std::fs::write(&out, &before).unwrap();
+    let mut listener = on_a_full_disk(&listen)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = listener.id().unwrap().to_string();
+    let limit = |bytes: &str| {
+        let limit = format!("--fsize={bytes}:");
+        let set = std::process::Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+        assert!(set.unwrap().success());
+    };
+    let mut told = BufReader::new(listener.stderr.take().unwrap()).lines();
+    let person = json!({"lastName": "Duarte"});
+    let person = served.call("people.create", &person).await.json();
+    let full = async {
+        loop {
+            let line = told.next_line().await.unwrap().expect("it has ended");
+            if line.starts_with("listening on") {
+                // For a part of a line there is room.
+                limit(&(before.len() + 50).to_string());
+                journal.execute("UPDATE feed SET due_at = 0", []).unwrap();
+            } else if line.contains("its disk is full") {
+                break;
+            }
+        }
+    };
+    let full = tokio::time::timeout(Duration::from_secs(60), full).await;
+    full.expect("nothing is told");
+    assert_eq!(std::fs::metadata(&out).unwrap().len(), before.len() as u64);
+
+    limit("unlimited");
+    let events = || std::fs::read_to_string(&out).unwrap()[before.len()..].to_owned();
+    wait_until("the event", || events().ends_with('\n')).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let event: Value = serde_json::from_str(&events()).unwrap();
+    assert_eq!(event["recordId"], person["id"].to_string());
+    listener.kill().await.unwrap();
 }

@@ -121,7 +121,8 @@ async fn a_copied_store_changes_no_hooks_until_it_is_adopted_and_polls_meanwhile
     ]);
     let hooked = [&listen[..], &["--public-url", "http://127.0.0.1:9"]].concat();
 
-    let refused = run(&hooked).await;
+    let refused = tokio::time::timeout(Duration::from_secs(30), run(&hooked)).await;
+    let refused = refused.expect("it listens");
     assert_eq!((refused.code, refused.out.as_str()), (3, ""));
     assert!(
         refused.err.contains("capsule-host vault adopt"),
@@ -140,7 +141,7 @@ async fn a_copied_store_changes_no_hooks_until_it_is_adopted_and_polls_meanwhile
 }
 
 /// Starts a listener, and ends it when it listens.
-async fn listens(arguments: &[&str]) {
+pub(super) async fn listens(arguments: &[&str]) {
     let mut child = command(arguments).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     loop {
