@@ -15,10 +15,7 @@ pub(super) struct Log {
 
 impl Log {
     /// To be called once. What goes over the network goes on that runtime.
-    #[cfg_attr(
-        not(feature = "otel"),
-        expect(unused_variables, clippy::unnecessary_wraps)
-    )]
+    #[cfg_attr(not(feature = "otel"), expect(unused_variables))]
     pub(super) fn begin(runtime: &Handle) -> Result<Self> {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
         let lines = fmt::layer()
