@@ -6,10 +6,12 @@ mod support;
 
 use std::time::Duration;
 
-use capsule_host::runtime::{Host, HostOptions, operations, triggers};
+use capsule_host::runtime::{Host, HostOptions, Tenant, operations, triggers};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
-use support::{Canned, Slow, component, connector, host, native, now, party, person, tenant};
+use support::{
+    Canned, Limited, Slow, component, connector, host, native, now, party, person, tenant,
+};
 
 /// One `people.create` in a fresh sandbox: the store is made, the component instantiated, the call made, all of it dropped.
 fn create(criterion: &mut Criterion) {
@@ -231,6 +233,33 @@ fn sandbox(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What each limit costs: the same create without one of them.
+fn limits(criterion: &mut Criterion) {
+    let runtime = support::runtime(0);
+    let canned = Canned::new();
+    let input = person();
+    let mut group = criterion.benchmark_group("limits");
+    let mut bench = |name: &str, options: HostOptions, tenant: Tenant| {
+        let connector = connector(&Host::new(options).unwrap());
+        group.bench_function(name, |bencher| {
+            bencher.to_async(&runtime).iter(async || {
+                let call = connector.call(&tenant);
+                call.invoke("people.create", input.as_str()).await.unwrap()
+            });
+        });
+    };
+    for (name, _, options) in support::limits() {
+        bench(name, options, tenant(name, Limited(canned.clone()), 4));
+    }
+    let (name, _) = support::UNGOVERNED;
+    let options = HostOptions {
+        slots: 16,
+        ..HostOptions::default()
+    };
+    bench(name, options, tenant(name, canned, 4));
+    group.finish();
+}
+
 /// Over real sockets, against the fake: a create, and 10,000 parties in 100 pages. What the fake itself takes is in it.
 fn loopback(criterion: &mut Criterion) {
     let runtime = support::runtime(2);
@@ -261,6 +290,6 @@ fn loopback(criterion: &mut Criterion) {
 }
 
 criterion_group!(
-    benches, create, list, load, schema, delivery, many, sandbox, loopback
+    benches, create, limits, list, load, schema, delivery, many, sandbox, loopback
 );
 criterion_main!(benches);

@@ -38,6 +38,9 @@ fn main() {
         "",
     );
     row("  how many times native", ratio("create"), "3");
+    for (name, limit) in limits() {
+        row(&format!("  of it, {limit}"), cost_of(name), "");
+    }
     row(
         "load, compiled here",
         median("load/compiled_here").map(millis),
@@ -168,6 +171,20 @@ fn median(bench: &str) -> Option<f64> {
     )
     .ok()?;
     serde_json::from_slice::<Value>(&text).ok()?["median"]["point_estimate"].as_f64()
+}
+
+/// The benches without one of the limits, and what that one is.
+fn limits() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let hosts = support::limits().into_iter().skip(1);
+    hosts
+        .map(|(name, limit, _)| (name, limit))
+        .chain([support::UNGOVERNED])
+}
+
+/// What a limit adds to a create. Below 0: the noise is more than the cost.
+fn cost_of(without: &str) -> Option<String> {
+    let cost = median("limits/all")? - median(&format!("limits/{without}"))?;
+    Some(format!("{:+.1} µs", cost / 1e3))
 }
 
 fn ratio(group: &str) -> Option<String> {

@@ -31,7 +31,7 @@ cargo xtask COMMAND [ARGUMENTS]
             target/capsule_crm_slim.wasm   the neutral interfaces alone (--no-default-features)
   demo    Builds, then runs the bundled host against its fake Capsule.
           Arguments go to `capsule-host demo`.
-  test    Builds, then runs every test of the workspace, then the examples in the docs.
+  test    Builds, then runs every test of the workspace, then the examples in the docs, all with the host's feature `otel`.
           Arguments go to cargo-nextest, or to `cargo test` where cargo-nextest is not installed:
           `cargo xtask test -p host-test` runs one crate's tests.
   size    Builds, then prints the size of both components and what each interface costs.
@@ -146,10 +146,11 @@ fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
             .iter()
             .any(|flag| argument.starts_with(flag))
     };
-    let all = if arguments.iter().any(selects) {
-        None
+    // The feature is for the whole run: a run of its own would compile for it again what both need.
+    let all: &[&str] = if arguments.iter().any(selects) {
+        &[]
     } else {
-        Some("--workspace")
+        &["--workspace", "--features", "host-test/otel"]
     };
     let mut tests = cargo(root);
     components.name_in(&mut tests);
@@ -167,7 +168,7 @@ fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     if arguments.is_empty() {
         // nextest leaves them out.
         let mut examples = cargo(root);
-        examples.args(["test", "--doc", "--workspace"]);
+        examples.args(["test", "--doc"]).args(all);
         components.name_in(&mut examples);
         step::run("examples in the docs", &mut examples)?;
     }

@@ -3,7 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use capsule_host::egress::{
     AnswerBody, EgressLimits, Live, Origin, Outbound, Secret, Upstream, UpstreamError,
 };
 use capsule_host::fake::{Fake, FakeOptions};
-use capsule_host::runtime::{Connector, Host, HostOptions, Limits, Tenant};
+use capsule_host::runtime::{Connector, Host, HostOptions, Limits, Tenant, Without};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
@@ -138,6 +138,29 @@ impl Transport for Canned {
     }
 }
 
+/// The same from a vendor that tells of its limit, as Capsule does.
+#[derive(Clone)]
+pub(crate) struct Limited(pub(crate) Canned);
+
+#[async_trait]
+impl Upstream for Limited {
+    async fn send(
+        &self,
+        request: Outbound,
+        limits: &EgressLimits,
+    ) -> Result<http::Response<AnswerBody>, UpstreamError> {
+        let mut answer = Upstream::send(&self.0, request, limits).await?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let resets_at = now.unwrap_or_default().as_secs() + 3_000;
+        let headers = answer.headers_mut();
+        // More than a bench uses up.
+        headers.insert("x-ratelimit-limit", u32::MAX.into());
+        headers.insert("x-ratelimit-remaining", u32::MAX.into());
+        headers.insert("x-ratelimit-reset", resets_at.into());
+        Ok(answer)
+    }
+}
+
 /// The same after a while.
 #[derive(Clone)]
 pub(crate) struct Slow(pub(crate) Canned, pub(crate) Duration);
@@ -236,6 +259,46 @@ pub(crate) fn host(slots: usize) -> Host {
     })
     .unwrap()
 }
+
+/// What a host can be without, to tell what it costs: the bench's name, the row of the table, the host. The first has everything.
+pub(crate) fn limits() -> Vec<(&'static str, &'static str, HostOptions)> {
+    let options = || HostOptions {
+        slots: 16,
+        ..HostOptions::default()
+    };
+    let without = |limit| HostOptions {
+        without: Some(limit),
+        ..options()
+    };
+    let mapped = HostOptions {
+        pool: false,
+        ..options()
+    };
+    vec![
+        ("all", "", options()),
+        (
+            "no_epochs",
+            "epochs: checks in the code, clock, callback",
+            without(Without::Epochs),
+        ),
+        ("no_meter", "CPU meter", without(Without::CpuMeter)),
+        (
+            "no_memory_limiter",
+            "memory limiter",
+            without(Without::MemoryLimiter),
+        ),
+        ("no_wall_clock", "wall clock", without(Without::WallClock)),
+        ("no_places", "places and turns", without(Without::Places)),
+        (
+            "no_pool",
+            "reserved address space (what it saves is below 0)",
+            mapped,
+        ),
+    ]
+}
+
+/// The same, of what is no option of a host: the vendor tells of no limit, so that the governor has nothing to look after.
+pub(crate) const UNGOVERNED: (&str, &str) = ("no_governor", "governor of the vendor's limit");
 
 pub(crate) fn connector(host: &Host) -> Connector {
     host.load(&component()).unwrap()

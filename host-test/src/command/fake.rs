@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
-use capsule_host::fake::{Fake, FakeOptions};
+use capsule_host::fake::{Fake, FakeOptions, FaultRule};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -18,7 +18,14 @@ Examples:
   capsule-host fake --port 0 --parties 10000 --rate-limit 500 | head -1    # {\"url\":\"http://127.0.0.1:41235\",...}
 
 The account is held in memory and gone when the command ends. The same seed and size give the same records. Any bearer token is the
-administrator's, unless --strict-auth is given, which prints one that is good; a header `x-fake-fault: status=503` or `x-fake-fault: rate-limit` makes one request fail.";
+administrator's, unless --strict-auth is given, which prints one that is good.
+
+Faults: --fault RULE can be given several times, and a header `x-fake-fault: FAULT` makes one request fail. A rule is parts between semicolons:
+  POST /api/v2/parties   only this method and paths that begin so; either can be left out
+  skip=N  times=N        the first N matching requests pass; N are harmed then, or all
+  FAULT                  status=503, with body=TEXT, after (the work is done first) | rate-limit | delay=MS | drop (after the work, no answer)
+                         | drop=before | cut (half the body) | truncate (half the JSON) | type=MEDIA | deny (at the sign-in page)
+  capsule-host fake --fault 'POST /api/v2/parties; times=1; drop' --fault 'GET; skip=20; times=5; rate-limit'";
 
 /// Options of `fake`.
 #[derive(Debug, clap::Args)]
@@ -39,6 +46,9 @@ pub(crate) struct FakeArgs {
     /// Requests an hour for each user
     #[arg(long, default_value_t = 4_000, value_name = "N")]
     rate_limit: u32,
+    /// Let requests go wrong, such as 'POST /api/v2/parties; times=2; status=503'; can be given several times
+    #[arg(long, value_name = "RULE")]
+    fault: Vec<FaultRule>,
 }
 
 /// Serves until somebody stops it.
@@ -50,6 +60,9 @@ pub(crate) async fn run(args: &FakeArgs) -> Result<Exit> {
         rate_limit: args.rate_limit,
         ..FakeOptions::default()
     });
+    for rule in &args.fault {
+        fake.faults().add(rule.clone());
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .await
         .with_context(|| {
@@ -78,7 +91,7 @@ pub(crate) async fn run(args: &FakeArgs) -> Result<Exit> {
     tokio::select! {
         served = fake.clone().serve(listener) => served.context("the fake stopped")?,
         () = fake.deliver_hooks() => {}
-        stopped = tokio::signal::ctrl_c() => stopped.context("signals can't be received")?,
+        stopped = super::stop::asked() => stopped.context("signals can't be received")?,
     }
     Ok(Exit::Done)
 }

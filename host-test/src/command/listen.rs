@@ -137,7 +137,7 @@ pub(crate) async fn run(args: &ListenArgs, component: &ComponentArgs) -> Result<
     }
     greet(args, door.local_addr()?, &listeners);
     let stop = async {
-        let _ = tokio::signal::ctrl_c().await;
+        let _ = super::stop::asked().await;
     };
     let ended = match (&args.out, args.run.split_first()) {
         (Some(path), _) => ingress.run(Some(door), FileOutlet::open(path)?, stop).await,

@@ -3,7 +3,7 @@
 //! A subcommand reads its options, calls the library, and prints. `component.rs` finds the component, `cache.rs` keeps it compiled, `account.rs` says for whom a call
 //! runs, `reach.rs` what it may reach, `vault/` where connections are kept, `folder.rs` where the user keeps things,
 //! `failure.rs` is an error of the contract as the command tells it, `exit.rs` are the exit codes, `progress.rs` tells how far it is,
-//! `terminal.rs` is what may be printed. Only `main.rs` calls this folder; nothing here is policy: what may be sent and who may see a token the library decides.
+//! `terminal.rs` is what may be printed, `log.rs` what is told of the work itself, `stop.rs` when to end. Only `main.rs` calls this folder; nothing here is policy: what may be sent and who may see a token the library decides.
 
 mod account;
 mod batch;
@@ -20,9 +20,13 @@ mod fake;
 mod folder;
 mod grants;
 mod listen;
+mod log;
 mod progress;
 mod quarantine;
 mod reach;
+mod stop;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod terminal;
 mod vault;
 
@@ -80,14 +84,6 @@ enum Sub {
 /// Runs the command.
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // Each call is one span: what it used stands in the line that is written when it ends.
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -96,6 +92,13 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => {
             eprintln!("error: no threads can be started: {error}");
             return Exit::Host.into();
+        }
+    };
+    let log = match log::Log::begin(runtime.handle()) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("error: {}", shown(&error));
+            return exit::of_error(&error).into();
         }
     };
     let component = &arguments.component;
@@ -114,6 +117,7 @@ pub(crate) fn main() -> ExitCode {
             Sub::Demo(args) => demo::run(args, component).await,
         }
     });
+    log.end();
     match done {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -198,6 +198,12 @@ pub trait Credentials: Send + Sync + 'static {
         connection: &ConnectionId,
     ) -> Result<Option<StoredCredentials>, CredentialsError>;
 
+    /// Whether these are a copy of what another host has, and nobody has said yet that it is out of use: a copy must not change what the
+    /// account has once for all hosts, such as its hooks. False by default, for what can't be copied behind the host's back.
+    async fn is_copy(&self) -> Result<bool, CredentialsError> {
+        Ok(false)
+    }
+
     /// Asks for the right to replace the tokens of generation `seen`. The intent must be stored before it is granted.
     async fn begin_refresh(
         &self,

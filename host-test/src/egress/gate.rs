@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use super::answer::{BodyRules, Reader, guarded};
 use super::governor::too_many_requests;
@@ -276,8 +278,37 @@ impl Gate {
         UpstreamError::Denied(rule)
     }
 
-    /// Sends an admitted request.
+    /// Sends an admitted request. Its span ends with the head of the answer, and has neither query nor bodies.
     pub(crate) async fn send(
+        &self,
+        admitted: Admitted,
+        body: Bytes,
+        wanted: Wanted,
+    ) -> Result<http::Response<AnswerBody>, UpstreamError> {
+        let target = &admitted.target;
+        let span = tracing::debug_span!(
+            "request",
+            otel.kind = "client",
+            http.request.method = %target.method,
+            server.address = target.origin.host(),
+            server.port = target.origin.port(),
+            url.path = target.path.path(),
+            http.response.status_code = Empty,
+            otel.status_code = Empty,
+        );
+        let answer = self.exchange(admitted, body, wanted);
+        let answer = answer.instrument(span.clone()).await;
+        let status = answer.as_ref().ok().map(http::Response::status);
+        if let Some(status) = status {
+            span.record("http.response.status_code", status.as_u16());
+        }
+        if status.is_none_or(|status| status.is_client_error() || status.is_server_error()) {
+            span.record("otel.status_code", "ERROR");
+        }
+        answer
+    }
+
+    async fn exchange(
         &self,
         admitted: Admitted,
         body: Bytes,

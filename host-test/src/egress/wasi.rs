@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderName;
 use http_body_util::BodyExt as _;
 use tokio::sync::SemaphorePermit;
+use tracing::Instrument as _;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::gate::{Gate, Wanted};
@@ -50,12 +51,14 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         drop(fut);
         let gate = self.gate.clone();
-        Box::new(async move {
+        let sent = async move {
             let response = send(&gate, request, options).await.map_err(to_wasi)?;
             let response = response.map(|body| body.map_err(to_wasi).boxed_unsync());
             let io: Io = Box::new(async { Ok(()) });
             Ok((response, io))
-        })
+        };
+        // It goes on as a task of its own, and still belongs to the call.
+        Box::new(sent.in_current_span())
     }
 }
 

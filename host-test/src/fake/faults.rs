@@ -1,7 +1,8 @@
 //! Faults on demand: what a network, a proxy or Capsule itself may do to a request.
 //!
 //! A test adds [`FaultRule`]s with [`Faults::add`], or sends the header `x-fake-fault` with one request. The header is JSON
-//! (`{"status": 503, "delayMs": 20}`) or short (`status=503; delay=20`). The words of the short form:
+//! (`{"status": 503, "delayMs": 20}`) or short (`status=503; delay=20`). A rule can be written too, as `capsule-host fake --fault` takes it:
+//! which requests before it (`POST /api/v2/parties; skip=1; times=2; status=503`), see [`FaultRule`]. The words of the short form:
 //!
 //! | word | JSON | effect |
 //! |---|---|---|
@@ -17,6 +18,7 @@
 //! | `rate-limit` | `"rateLimit": true` | 429 as if the hour's requests were used up |
 //! | `deny` | `"deny": true` | the sign-in page refuses: `error=access_denied` |
 
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -167,12 +169,22 @@ impl Fault {
         }
     }
 
-    /// Reads the `x-fake-fault` header.
+    /// Reads a fault as it is written.
     pub(super) fn parse(text: &str) -> Result<Fault, String> {
-        if text.trim_start().starts_with('{') {
-            return serde_json::from_str(text)
-                .map_err(|error| format!("x-fake-fault is not a fault: {error}"));
+        let fault = if text.trim_start().starts_with('{') {
+            serde_json::from_str(text).map_err(|error| format!("it is not a fault: {error}"))?
+        } else {
+            Self::parse_short(text)?
+        };
+        match fault.status {
+            Some(status) if !(200..600).contains(&status) => Err(format!(
+                "there is no status {status}; 200 to 599 can be answered"
+            )),
+            _ => Ok(fault),
         }
+    }
+
+    fn parse_short(text: &str) -> Result<Fault, String> {
         let mut fault = Fault::default();
         for word in text
             .split(';')
@@ -180,16 +192,11 @@ impl Fault {
             .filter(|word| !word.is_empty())
         {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
-            let number = || {
-                value
-                    .parse::<u64>()
-                    .map_err(|_| format!("x-fake-fault: {name} needs a number"))
-            };
             match (name, value) {
-                ("status", _) => fault.status = Some(u16::try_from(number()?).unwrap_or(0)),
+                ("status", _) => fault.status = Some(number(name, value)?),
                 ("body", text) => fault.body = Some(Value::String(text.to_owned())),
                 ("after", "") => fault.after = true,
-                ("delay", _) => fault.delay_ms = number()?,
+                ("delay", _) => fault.delay_ms = number(name, value)?,
                 ("cut", "") => fault.cut = true,
                 ("truncate", "") => fault.truncate = true,
                 ("drop", "" | "after") => fault.drop = Some(DropWhen::After),
@@ -199,7 +206,7 @@ impl Fault {
                 ("deny", "") => fault.deny = true,
                 _ => {
                     return Err(format!(
-                        "x-fake-fault: unknown word '{word}'; known are status=N, body=TEXT, after, delay=MS, cut, \
+                        "unknown word '{word}'; known are status=N, body=TEXT, after, delay=MS, cut, \
                          truncate, drop, drop=before, type=MEDIA, rate-limit, deny"
                     ));
                 }
@@ -209,7 +216,27 @@ impl Fault {
     }
 }
 
+fn number<N: FromStr>(name: &str, value: &str) -> Result<N, String> {
+    let example = format!("{name} needs a number, as in {name}=1");
+    value.parse().map_err(|_| example)
+}
+
 /// When a fault happens.
+///
+/// Written, it is parts between semicolons: first a method, the beginning of a path, or both; then `skip=N`, `times=N` and the words of the
+/// fault, or the fault as JSON at the end. All parts but the fault can be left out.
+///
+/// ```
+/// use capsule_host::fake::{DropWhen, Fault, FaultRule};
+/// use http::Method;
+///
+/// let written: FaultRule = "POST /api/v2/parties; skip=1; times=2; status=503; after".parse().unwrap();
+/// let made = FaultRule::new(Fault::status(503).after_the_work()).on(Method::POST, "/api/v2/parties").after(1).times(2);
+/// assert_eq!(written, made);
+///
+/// let written: FaultRule = r#"/oauth/token; {"drop": "before"}"#.parse().unwrap();
+/// assert_eq!(written, FaultRule::new(Fault::dropped(DropWhen::Before)).on_path("/oauth/token"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRule {
     /// Only requests with this method; `None` means all.
@@ -275,6 +302,74 @@ impl FaultRule {
     }
 }
 
+impl FromStr for FaultRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut rule = Self::new(Fault::default());
+        let mut words = Vec::new();
+        let mut rest = text.trim();
+        let mut is_first = true;
+        while !rest.is_empty() {
+            if rest.starts_with('{') {
+                rule.fault = Fault::parse(rest)?;
+                break;
+            }
+            let (part, after) = rest.split_once(';').unwrap_or((rest, ""));
+            let part = part.trim();
+            match part.split_once('=') {
+                Some(("skip", count)) => rule.skip = number("skip", count)?,
+                Some(("times", count)) => rule.times = Some(number("times", count)?),
+                _ if is_first && rule.takes_requests(part)? => {}
+                _ => words.push(part),
+            }
+            rest = after.trim_start();
+            is_first = false;
+        }
+        rule.fault = Fault::parse(&words.join(";"))?.and(rule.fault);
+        if rule.fault == Fault::default() {
+            return Err(
+                "it says of no fault; add one, as in `GET /api/v2/parties; status=503`".into(),
+            );
+        }
+        if rule.times == Some(0) {
+            return Err("times=0 harms nothing; leave it out to harm all from there on".into());
+        }
+        Ok(rule)
+    }
+}
+
+impl FaultRule {
+    /// Reads which requests are meant. False: that is not what the part says.
+    fn takes_requests(&mut self, part: &str) -> Result<bool, String> {
+        let (first, second) = part.split_once(' ').unwrap_or((part, ""));
+        let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
+        let method = methods
+            .into_iter()
+            .find(|method| method.as_str().eq_ignore_ascii_case(first));
+        let path = if method.is_some() {
+            second.trim()
+        } else {
+            part
+        };
+        if method.is_none() && !path.starts_with('/') {
+            return Ok(false);
+        }
+        if !path.is_empty()
+            && !["/api/v2/", "/oauth/"]
+                .iter()
+                .any(|root| path.starts_with(root))
+        {
+            return Err(format!(
+                "no request has the path {path}; paths begin with /api/v2/ or /oauth/, as /api/v2/parties does"
+            ));
+        }
+        self.method = method;
+        self.path_prefix = path.to_owned();
+        Ok(true)
+    }
+}
+
 /// The rules of one fake. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<Vec<FaultRule>>>);
@@ -320,7 +415,10 @@ impl Faults {
         });
         match header {
             None => Ok(fault),
-            Some(text) => Ok(fault.and(Fault::parse(text)?)),
+            Some(text) => {
+                let asked = Fault::parse(text).map_err(|error| format!("x-fake-fault: {error}"))?;
+                Ok(fault.and(asked))
+            }
         }
     }
 
@@ -347,6 +445,45 @@ mod tests {
     fn an_unknown_word_is_refused_with_the_known_ones() {
         let error = Fault::parse("explode").unwrap_err();
         assert!(error.contains("rate-limit"), "{error}");
+    }
+
+    #[test]
+    fn a_written_rule_says_which_requests_and_what() {
+        let written = |text: &str| text.parse::<FaultRule>().unwrap();
+        assert_eq!(
+            written("post /api/v2/parties ;times=2; skip=1 ; status=503"),
+            FaultRule::new(Fault::status(503))
+                .on(Method::POST, "/api/v2/parties")
+                .after(1)
+                .times(2)
+        );
+        assert_eq!(written("cut"), FaultRule::new(Fault::cut_body()));
+        let body = Fault::status(500).with_body(serde_json::json!({"a": "b;c"}));
+        assert_eq!(
+            written(r#"GET; times=1; {"status": 500, "body": {"a": "b;c"}}"#),
+            FaultRule {
+                method: Some(Method::GET),
+                ..FaultRule::new(body).times(1)
+            }
+        );
+    }
+
+    #[test]
+    fn a_rule_that_can_not_be_meant_is_refused_with_the_way_out() {
+        for (text, way) in [
+            ("", "add one"),
+            ("GET /api/v2/parties; times=2", "add one"),
+            ("GET /parties; status=503", "/api/v2/"),
+            ("PATCH /api/v2/parties; status=503", "known are status=N"),
+            ("status=503; GET /api/v2/parties", "known are status=N"),
+            ("times=often; cut", "times=1"),
+            ("times=0; cut", "leave it out"),
+            ("status=5033", "200 to 599"),
+            (r#"{"state": 503}"#, "unknown field"),
+        ] {
+            let error = text.parse::<FaultRule>().unwrap_err();
+            assert!(error.contains(way), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -20,40 +20,61 @@ const LIMIT: u32 = 500;
 /// Between two looks for what is too old.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 
+/// When what is done besides the polls.
+struct Due {
+    hooks_at: i64,
+    /// How often in a row the hooks could not be looked after.
+    unsettled: u32,
+    prune_at: i64,
+}
+
 impl Ingress {
     /// Polls and keeps hooks until the journal is lost.
     pub(super) async fn keep_up(&self) -> Result<(), ListenError> {
         // Who settled before has found what is wrong from the start.
         let settled_at = *self.inner.settled_at.lock().await;
-        let mut hooks_at = settled_at.map_or(self.now(), |at| at.saturating_add(ms(SAFETY)));
+        let mut due = Due {
+            hooks_at: settled_at.map_or(self.now(), |at| at.saturating_add(ms(SAFETY))),
+            unsettled: 0,
+            prune_at: self.now(),
+        };
         let mut failures = 0;
-        let mut prune_at = self.now();
         loop {
-            let now = self.now();
-            if now >= prune_at {
-                self.inner.journal.prune(now).await?;
-                prune_at = now.saturating_add(ms(HOUSEKEEPING));
+            match self.keep_up_once(&mut due).await {
+                Ok(next) => {
+                    failures = 0;
+                    self.rest(Some(next)).await;
+                }
+                Err(error) => self.wait_for_room(error, &mut failures).await?,
             }
-            if now >= hooks_at {
-                let next = match self.settle().await {
-                    Ok(()) => {
-                        failures = 0;
-                        SAFETY
-                    }
-                    Err(ListenError::Call(error)) => {
-                        Figures::add(&self.inner.figures.failures, 1);
-                        tracing::warn!(%error, "the hooks could not be looked after; they are tried again, and everything is polled meanwhile");
-                        failures += 1;
-                        pause(failures, retry_after(&error))
-                    }
-                    Err(error) => return Err(error),
-                };
-                hooks_at = self.now().saturating_add(ms(next));
-            }
-            let polled = self.poll_due().await?;
-            let next = polled.map_or(hooks_at, |due| due.min(hooks_at));
-            self.rest(Some(next)).await;
         }
+    }
+
+    /// Does what is due. When the next is.
+    async fn keep_up_once(&self, due: &mut Due) -> Result<i64, ListenError> {
+        let now = self.now();
+        if now >= due.prune_at {
+            self.inner.journal.prune(now).await?;
+            due.prune_at = now.saturating_add(ms(HOUSEKEEPING));
+        }
+        if now >= due.hooks_at {
+            let next = match self.settle().await {
+                Ok(()) => {
+                    due.unsettled = 0;
+                    SAFETY
+                }
+                Err(ListenError::Call(error)) => {
+                    Figures::add(&self.inner.figures.failures, 1);
+                    tracing::warn!(%error, "the hooks could not be looked after; they are tried again, and everything is polled meanwhile");
+                    due.unsettled += 1;
+                    pause(due.unsettled, retry_after(&error))
+                }
+                Err(error) => return Err(error),
+            };
+            due.hooks_at = self.now().saturating_add(ms(next));
+        }
+        let polled = self.poll_due().await?;
+        Ok(polled.map_or(due.hooks_at, |at| at.min(due.hooks_at)))
     }
 
     /// Makes the hooks what they should be, in the order that loses nothing: a position for each feed, then the hooks, then a poll of what

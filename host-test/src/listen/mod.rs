@@ -136,6 +136,23 @@ pub enum ListenError {
     Outlet(#[from] OutletError),
 }
 
+impl ListenError {
+    /// Whether it may go on later by itself: the disk is full, or did not do what it was told. What was asked was undone as a whole.
+    fn may_pass(&self) -> bool {
+        use rusqlite::ErrorCode::{
+            DatabaseBusy, DiskFull, OperationAborted, OutOfMemory, SystemIoFailure,
+        };
+        match self {
+            Self::Database(error) => matches!(
+                error.sqlite_error_code(),
+                Some(DiskFull | SystemIoFailure | OperationAborted | OutOfMemory | DatabaseBusy)
+            ),
+            Self::Outlet(error) => matches!(error, OutletError::Full(_)),
+            _ => false,
+        }
+    }
+}
+
 impl From<crate::store::file::Unmigrated> for ListenError {
     fn from(error: crate::store::file::Unmigrated) -> Self {
         use crate::store::file::Unmigrated;
@@ -366,7 +383,7 @@ impl Ingress {
     }
 
     /// Works until told to stop: answers at the door, makes events, polls, keeps the hooks, gives out. What it can't do now it tries again
-    /// later; it ends with an error only if the journal or the outlet is lost.
+    /// later, a full disk included; it ends with an error only if the journal or the outlet is lost.
     pub async fn run(
         &self,
         door: Option<tokio::net::TcpListener>,
@@ -386,6 +403,25 @@ impl Ingress {
             ended = self.give_out(outlet) => ended,
             () = stop => Ok(()),
         }
+    }
+
+    /// After something that the journal or the outlet did not take: waits before the next attempt, longer each time. An error that won't pass
+    /// is given back.
+    async fn wait_for_room(
+        &self,
+        error: ListenError,
+        failures: &mut u32,
+    ) -> Result<(), ListenError> {
+        const LONGEST: Duration = Duration::from_secs(60);
+        if !error.may_pass() {
+            return Err(error);
+        }
+        Figures::add(&self.inner.figures.failures, 1);
+        let wait = work::pause(*failures, None).min(LONGEST);
+        tracing::error!(%error, again_in_s = wait.as_secs(), "nothing is lost, but listening does not go on");
+        *failures = failures.saturating_add(1);
+        tokio::time::sleep(wait).await;
+        Ok(())
     }
 
     fn now(&self) -> i64 {

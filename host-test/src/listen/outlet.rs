@@ -39,6 +39,9 @@ pub enum OutletError {
         "the file ends with an event of another journal ({0}): which of ours it has can't be told; name another file, or the journal that it belongs to"
     )]
     OtherJournal(String),
+    /// It has no room, and took nothing: the same is tried again later.
+    #[error("events can't be written to {0}: its disk is full")]
+    Full(String),
     /// It did not take this event; others may do.
     #[error("{0}")]
     Refused(String),
@@ -56,7 +59,7 @@ pub struct Reached {
 /// Takes events.
 #[async_trait]
 pub trait Outlet: Send {
-    /// The last event that it has for sure; asked once, at the start.
+    /// The last event that it has for sure; asked at the start, and again after the journal or the outlet had failed.
     async fn reached(&mut self) -> Result<Option<Reached>, OutletError> {
         Ok(None)
     }
@@ -73,9 +76,25 @@ pub trait Outlet: Send {
 impl Ingress {
     /// Gives events out until the outlet or the journal is lost.
     pub(super) async fn give_out(&self, mut outlet: impl Outlet) -> Result<(), ListenError> {
-        self.catch_up(&mut outlet).await?;
+        let mut failures = 0;
         loop {
-            if !self.give_once(&mut outlet).await? {
+            let ended = self.give_on(&mut outlet, &mut failures).await;
+            if let Err(error) = ended {
+                self.wait_for_room(error, &mut failures).await?;
+            }
+        }
+    }
+
+    /// The same until the journal or the outlet fails. What the outlet had taken by then is found out at the next beginning.
+    async fn give_on(
+        &self,
+        outlet: &mut impl Outlet,
+        failures: &mut u32,
+    ) -> Result<(), ListenError> {
+        self.catch_up(outlet).await?;
+        loop {
+            if !self.give_once(outlet).await? {
+                *failures = 0;
                 tokio::select! {
                     () = self.rest(None) => {}
                     () = self.inner.given.notified() => {}
@@ -145,6 +164,8 @@ impl<W: std::io::Write + Send> Outlet for LineOutlet<W> {
 pub struct FileOutlet {
     path: PathBuf,
     file: File,
+    /// Where its last whole line ends.
+    length: u64,
     reached: Option<Reached>,
 }
 
@@ -163,24 +184,39 @@ impl FileOutlet {
         let reached = match last {
             None => None,
             Some(line) => {
-                let line: Option<Value> = serde_json::from_slice(&line).ok();
-                let reached = line.as_ref().and_then(|line| {
-                    Some(Reached {
-                        journal: line.get("journal")?.as_str()?.to_owned(),
-                        seq: line.get("seq")?.as_i64()?,
-                    })
-                });
-                Some(reached.ok_or_else(|| OutletError::Foreign(path.to_owned()))?)
+                Some(reached_by(&line).ok_or_else(|| OutletError::Foreign(path.to_owned()))?)
             }
         };
-        file.set_len(whole).map_err(lost)?;
-        file.seek(SeekFrom::End(0)).map_err(lost)?;
-        Ok(Self {
+        let mut outlet = Self {
             path: path.to_owned(),
             file,
+            length: whole,
             reached,
-        })
+        };
+        outlet.cut().map_err(lost)?;
+        Ok(outlet)
     }
+
+    /// Takes away what is not a whole line, or is not known to be on the disk.
+    fn cut(&mut self) -> std::io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.seek(SeekFrom::Start(self.length))?;
+        Ok(())
+    }
+}
+
+/// How far the outlet came whose last line this is.
+fn reached_by(line: &[u8]) -> Option<Reached> {
+    let line: Value = serde_json::from_slice(line).ok()?;
+    Some(Reached {
+        journal: line.get("journal")?.as_str()?.to_owned(),
+        seq: line.get("seq")?.as_i64()?,
+    })
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// Where the last whole line ends, and the line.
@@ -216,15 +252,26 @@ impl Outlet for FileOutlet {
     }
 
     async fn take(&mut self, events: &[(String, String)]) -> Result<(), OutletError> {
-        let lost = |error| OutletError::Lost(self.path.display().to_string(), error);
         let mut lines = String::new();
         for (_, line) in events {
             lines.push_str(line);
             lines.push('\n');
         }
-        self.file.write_all(lines.as_bytes()).map_err(lost)?;
+        let written = self.file.write_all(lines.as_bytes());
         // Before the journal forgets them.
-        self.file.sync_data().map_err(lost)
+        if let Err(error) = written.and_then(|()| self.file.sync_data()) {
+            let path = self.path.display().to_string();
+            return Err(match self.cut() {
+                Ok(()) if is_full(&error) => OutletError::Full(path),
+                _ => OutletError::Lost(path, error),
+            });
+        }
+        self.length += lines.len() as u64;
+        let last = events
+            .last()
+            .and_then(|(_, line)| reached_by(line.as_bytes()));
+        self.reached = last.or(self.reached.take());
+        Ok(())
     }
 }
 

@@ -22,12 +22,18 @@ const MOST_TRIES: u32 = 12;
 impl Ingress {
     /// Works on deliveries until the journal is lost.
     pub(super) async fn work_on(&self) -> Result<(), ListenError> {
+        let mut failures = 0;
         loop {
-            if let Err(next) = self.work_once().await? {
-                tokio::select! {
-                    () = self.rest(next) => {}
-                    () = self.inner.stirred.notified() => {}
+            match self.work_once().await {
+                Ok(Ok(())) => failures = 0,
+                Ok(Err(next)) => {
+                    failures = 0;
+                    tokio::select! {
+                        () = self.rest(next) => {}
+                        () = self.inner.stirred.notified() => {}
+                    }
                 }
+                Err(error) => self.wait_for_room(error, &mut failures).await?,
             }
         }
     }

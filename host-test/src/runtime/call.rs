@@ -15,6 +15,7 @@ use super::bindings::triggers::{
 use super::bindings::types::Error;
 use super::connector::Connector;
 use super::error::{CallError, HostError};
+use super::host::Without;
 use super::limits::Bounds;
 use super::refresh::{self, GuestRefresher, Refreshed};
 use super::report::Report;
@@ -234,11 +235,15 @@ impl<'a> Call<'a> {
         .await
     }
 
-    /// Makes the vendor's hooks what they should be.
+    /// Makes the vendor's hooks what they should be. Refused with [`HostError::NotAdopted`] where the credentials are a copy.
     pub async fn reconcile(
         self,
         request: ReconcileRequest,
     ) -> Result<Answer<triggers::Report>, CallError> {
+        let is_copy = self.tenant.credentials().is_copy().await;
+        if is_copy.map_err(HostError::from)? {
+            return Err(HostError::NotAdopted.into());
+        }
         self.plain("triggers.reconcile", |mut exports| {
             Box::pin(async move {
                 exports
@@ -529,9 +534,15 @@ impl<'a> Call<'a> {
     where
         F: for<'b> FnOnce(Exports<'b>) -> Run<'b, T>,
     {
-        let _place = self.tenant.place().await?;
-        let slots = &self.connector.host.shared.slots;
-        let _slot = slots.acquire(&self.tenant.inner.account.tenant).await?;
+        let shared = &self.connector.host.shared;
+        let _taken = if shared.without == Some(Without::Places) {
+            None
+        } else {
+            let place = self.tenant.place().await?;
+            let whose = &self.tenant.inner.account.tenant;
+            // The slot goes first: who gets the place wants one.
+            Some((shared.slots.acquire(whose).await?, place))
+        };
         let quota = || self.tenant.governor().quota();
         let span = span::of(self.tenant.name(), operation);
         let result = sandbox::run(&self.connector.pre, gate, environment, bounds, function)

@@ -103,6 +103,11 @@ pub enum HostError {
     /// There is no newer token.
     #[error(transparent)]
     Refresh(#[from] RefreshError),
+    /// The credentials are a copy: the host that they were made from may keep the same hooks, and each would undo what the other does.
+    #[error(
+        "this store is a copy or was put back from a backup, and another host may keep the same hooks; if none does, say `capsule-host vault adopt`"
+    )]
+    NotAdopted,
     /// The call needs something that the tenant has not.
     #[error("{0}")]
     Missing(&'static str),
@@ -137,7 +142,8 @@ impl CallError {
     /// - a stopped call that had sent none is `transient(timed-out)` if its time was over, else `execution-failed`;
     /// - no free place is `transient(unavailable)`, before anything was started;
     /// - an input over the limit is `permanent(too-large)`, before anything was started;
-    /// - missing or refused credentials are `permanent(unauthenticated)`.
+    /// - missing or refused credentials are `permanent(unauthenticated)`;
+    /// - hooks that a copied store may not touch are `permanent(forbidden)`.
     pub fn to_wit(&self) -> Error {
         let fault = |message: String| Fault {
             message,
@@ -166,6 +172,9 @@ impl CallError {
                     | RefreshRefusal::NeedsReconnect
                     | RefreshRefusal::NotAdopted,
                 )) => Error::Permanent(PermanentError::Unauthenticated(fault(self.to_string()))),
+                HostError::NotAdopted => {
+                    Error::Permanent(PermanentError::Forbidden(fault(self.to_string())))
+                }
                 _ => Error::Transient(TransientError::Unavailable(fault(self.to_string()))),
             },
         }

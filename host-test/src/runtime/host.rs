@@ -37,6 +37,28 @@ pub struct HostOptions {
     /// For tests only: see [`MemoryWatch`].
     #[doc(hidden)]
     pub watch: Option<Arc<MemoryWatch>>,
+    /// For benches only: see [`Without`].
+    #[doc(hidden)]
+    pub without: Option<Without>,
+}
+
+/// A limit that a host leaves out, so that a bench can tell what it costs: such a host must run no component that is not trusted.
+///
+/// What is not here can't be left out: wasmtime counts what host calls copy, handles and resources whatever the limit is, and the checks of
+/// the egress are its work.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// The checks for the epoch in the compiled code, the clock's thread, and the callback that stops a call.
+    Epochs,
+    /// The two looks at the thread's CPU time at each poll of a call.
+    CpuMeter,
+    /// What is asked when a memory or a table grows.
+    MemoryLimiter,
+    /// The timer of a call.
+    WallClock,
+    /// The tenant's place and the sandbox's slot, with the turns by which they are given.
+    Places,
 }
 
 impl Default for HostOptions {
@@ -45,6 +67,7 @@ impl Default for HostOptions {
             slots: 256,
             pool: true,
             watch: None,
+            without: None,
         }
     }
 }
@@ -112,6 +135,7 @@ pub(super) struct Shared {
     pub(super) reserve: Arc<Semaphore>,
     total: usize,
     pooled: bool,
+    pub(super) without: Option<Without>,
 }
 
 impl Host {
@@ -123,17 +147,26 @@ impl Host {
         let total = within_map_count(options.slots);
         let reserve = (total / 8).clamp(1, 64);
         let pool = options.pool && options.watch.is_none();
-        let (engine, pooled) = match pool
-            .then(|| Engine::new(&engine_config(Some(total + reserve), None)))
-        {
+        let epochs = options.without != Some(Without::Epochs);
+        let engine_of = |slots, watch| {
+            let mut config = engine_config(slots, watch);
+            config.epoch_interruption(epochs);
+            Engine::new(&config)
+        };
+        let (engine, pooled) = match pool.then(|| engine_of(Some(total + reserve), None)) {
             Some(Ok(engine)) => (engine, true),
             Some(Err(error)) => {
                 tracing::warn!(%error, "the pool can't be reserved; sandboxes are mapped one by one");
-                (unpooled(None)?, false)
+                (engine_of(None, None).map_err(SetupError::Engine)?, false)
             }
-            None => (unpooled(options.watch)?, false),
+            None => {
+                let engine = engine_of(None, options.watch);
+                (engine.map_err(SetupError::Engine)?, false)
+            }
         };
-        start_clock(engine.weak()).map_err(SetupError::Clock)?;
+        if epochs {
+            start_clock(engine.weak()).map_err(SetupError::Clock)?;
+        }
         let linker = sandbox::linker(&engine).map_err(SetupError::Engine)?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -143,6 +176,7 @@ impl Host {
                 reserve: Arc::new(Semaphore::new(reserve)),
                 total,
                 pooled,
+                without: options.without,
             }),
         })
     }
@@ -239,20 +273,15 @@ impl Host {
         if !foreign.is_empty() {
             return Err(LoadError::ForeignImports(foreign));
         }
-        let pre =
-            Prepared::new(&self.shared.linker, &component).map_err(LoadError::NotAConnector)?;
+        let pre = Prepared::new(&self.shared.linker, &component, self.shared.without)
+            .map_err(LoadError::NotAConnector)?;
         Ok(Connector::new(self.clone(), pre, digest))
     }
-}
-
-fn unpooled(watch: Option<Arc<MemoryWatch>>) -> Result<Engine, SetupError> {
-    Engine::new(&engine_config(None, watch)).map_err(SetupError::Engine)
 }
 
 fn engine_config(slots: Option<usize>, watch: Option<Arc<MemoryWatch>>) -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
-    config.epoch_interruption(true);
     // Nothing here shares memory or needs more than one.
     config.wasm_multi_memory(false);
     config.wasm_memory64(false);

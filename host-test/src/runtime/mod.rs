@@ -30,6 +30,8 @@ pub use call::{
 };
 pub use connector::Connector;
 pub use error::{CallError, HostError, Stop, describe};
+#[doc(hidden)]
+pub use host::Without;
 pub use host::{Host, HostOptions, LoadError, SetupError};
 pub use json::to_json;
 pub use limits::{Limits, TICK};

@@ -66,8 +66,8 @@ pub(super) async fn newer_than(
     seen: Generation,
 ) -> Result<(Refreshed, Report), CallError> {
     let (connector, tenant) = (connector.clone(), tenant.clone());
-    let task = tokio::spawn(async move { take_turn(&connector, &tenant, seen).await });
-    match task.await {
+    let turn = async move { take_turn(&connector, &tenant, seen).await };
+    match tokio::spawn(turn.in_current_span()).await {
         Ok(result) => result,
         Err(error) => Err(HostError::Refresh(RefreshError::Failed(error.to_string())).into()),
     }

@@ -15,6 +15,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
 use super::bindings::types::Error;
 use super::bindings::{auth, catalog, operations, triggers};
 use super::error::{CallError, HostError, Stop};
+use super::host::Without;
 use super::limits::Bounds;
 use super::meter::{CpuMeter, ticks};
 use super::report::Report;
@@ -141,10 +142,15 @@ pub(crate) struct Prepared {
     catalog: catalog::GuestIndices,
     operations: operations::GuestIndices,
     triggers: triggers::GuestIndices,
+    without: Option<Without>,
 }
 
 impl Prepared {
-    pub(crate) fn new(linker: &Linker<Sandbox>, component: &Component) -> wasmtime::Result<Self> {
+    pub(crate) fn new(
+        linker: &Linker<Sandbox>,
+        component: &Component,
+        without: Option<Without>,
+    ) -> wasmtime::Result<Self> {
         let instance = linker.instantiate_pre(component)?;
         Ok(Self {
             auth: auth::GuestIndices::new(&instance)?,
@@ -152,6 +158,7 @@ impl Prepared {
             operations: operations::GuestIndices::new(&instance)?,
             triggers: triggers::GuestIndices::new(&instance)?,
             instance,
+            without,
         })
     }
 }
@@ -275,12 +282,17 @@ where
         },
     };
     let mut store = Store::new(pre.instance.engine(), sandbox);
-    store.limiter(|sandbox| &mut sandbox.limiter);
+    let has = |limit| pre.without != Some(limit);
+    if has(Without::MemoryLimiter) {
+        store.limiter(|sandbox| &mut sandbox.limiter);
+    }
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(limits.resources);
     let meter = Arc::new(CpuMeter::default());
     let cpu_ticks = limits.cpu_ticks;
-    store.set_epoch_deadline(1);
+    if has(Without::Epochs) {
+        store.set_epoch_deadline(1);
+    }
     store.epoch_deadline_callback({
         let meter = meter.clone();
         move |_| {
@@ -304,7 +316,18 @@ where
         })
         .await
     };
-    let result = tokio::time::timeout(bounds.wall_clock, meter.measure(work)).await;
+    let metered = async {
+        if has(Without::CpuMeter) {
+            meter.measure(work).await
+        } else {
+            work.await
+        }
+    };
+    let result = if has(Without::WallClock) {
+        tokio::time::timeout(bounds.wall_clock, metered).await
+    } else {
+        Ok(metered.await)
+    };
 
     let mut report = Report {
         duration: began.elapsed(),

@@ -23,6 +23,8 @@ pub(super) fn of(tenant: &str, operation: &str) -> Span {
         bytes_in = Empty,
         cpu_ticks = Empty,
         outcome = Empty,
+        // What OpenTelemetry calls a span that failed.
+        otel.status_code = Empty,
     )
 }
 
@@ -42,6 +44,9 @@ pub(super) fn end<T>(span: &Span, result: &Result<(T, Report), CallError>) {
         span.record("cpu_ticks", report.cpu_ticks);
     }
     span.record("outcome", outcome);
+    if result.is_err() {
+        span.record("otel.status_code", "ERROR");
+    }
 }
 
 fn outcome(error: &CallError) -> &'static str {

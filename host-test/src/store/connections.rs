@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Place, Sealer};
@@ -289,9 +289,7 @@ fn put_secrets(
 }
 
 fn connect(ledger: &mut Ledger, new: &NewConnection) -> Result<Generation, StoreError> {
-    let transaction = ledger
-        .database
-        .transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = ledger.database.transaction()?;
     let sql = format!("{SAVED} WHERE name = ?1");
     let before = transaction
         .query_row(&sql, [&new.name], |row| Ok(saved(row)))
@@ -354,10 +352,7 @@ fn begin(
     seen: Generation,
 ) -> Result<RefreshTurn, CredentialsError> {
     let name = connection.as_str();
-    let transaction = ledger
-        .database
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(StoreError::from)?;
+    let transaction = ledger.database.transaction().map_err(StoreError::from)?;
     if check_key(&transaction, &ledger.sealer)?.next.is_some() {
         return Err(StoreError::RekeyUnfinished.into());
     }
@@ -414,10 +409,7 @@ fn commit(
     tokens: NewTokens,
 ) -> Result<Generation, CredentialsError> {
     let sealer = &ledger.sealer;
-    let transaction = ledger
-        .database
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(StoreError::from)?;
+    let transaction = ledger.database.transaction().map_err(StoreError::from)?;
     let mut stored = standing(&transaction, sealer, name)?
         .ok_or_else(|| CredentialsError::Unknown(name.to_owned()))?
         .stored;
@@ -518,6 +510,10 @@ impl Credentials for Store {
             Ok(found.map(|standing| standing.stored))
         })
         .await
+    }
+
+    async fn is_copy(&self) -> Result<bool, CredentialsError> {
+        Ok(Self::is_copy(self).await?)
     }
 
     async fn begin_refresh(

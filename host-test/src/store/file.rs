@@ -66,10 +66,17 @@ impl From<rusqlite::Error> for Unmigrated {
     }
 }
 
-/// Brings the tables to today's version, all or nothing. One step for each version: a step that was released is never changed.
-pub(crate) fn migrate(database: &mut Connection, steps: &[&str]) -> Result<(), Unmigrated> {
+/// Sets a connection up and brings the tables to today's version, all or nothing. One step for each version: a step that was released is
+/// never changed.
+pub(crate) fn prepare(database: &mut Connection, steps: &[&str]) -> Result<(), Unmigrated> {
+    // FULL: what was acknowledged survives a power cut.
+    database.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;",
+    )?;
+    // What is read in a transaction is still so when it writes: no other process comes in between.
+    database.set_transaction_behavior(TransactionBehavior::Immediate);
     let known = u32::try_from(steps.len()).unwrap_or(u32::MAX);
-    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = database.transaction()?;
     let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > known {
         return Err(Unmigrated::Newer { found, known });

@@ -4,7 +4,7 @@
 //! it has goes on by itself, and has what it asks for from then on. One that asks for more is not run for a kept connection until the operator
 //! has granted it. The first component of a store is measured against what the caller names.
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Store, StoreError};
 use crate::egress::{ComponentDigest, Origin};
@@ -30,9 +30,7 @@ impl Store {
     ) -> Result<Vec<Origin>, StoreError> {
         self.writer
             .run(move |ledger| {
-                let transaction = ledger
-                    .database
-                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let transaction = ledger.database.transaction()?;
                 let known = known(&transaction, component)?;
                 let has = match (known, latest(&transaction)?) {
                     (Some(seq), _) | (None, Some(seq)) => origins(&transaction, seq)?,
@@ -65,9 +63,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.writer
             .run(move |ledger| {
-                let transaction = ledger
-                    .database
-                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let transaction = ledger.database.transaction()?;
                 add(&transaction, component, &origins)?;
                 transaction.commit()?;
                 Ok(())
@@ -83,9 +79,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.writer
             .run(move |ledger| {
-                let transaction = ledger
-                    .database
-                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let transaction = ledger.database.transaction()?;
                 for origin in &origins {
                     transaction.execute(
                         "DELETE FROM granted WHERE origin = ?2 \

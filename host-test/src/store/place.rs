@@ -18,7 +18,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 
 use super::file::private_file;
 use super::{Store, StoreError};
@@ -29,7 +29,7 @@ const TURNS: &str = "store.turns";
 const TEXT: &[u8] = b"Tells this store from copies of it: leave it alone. A copy is told so with `capsule-host vault adopt`.\n";
 
 impl Store {
-    /// Whether it is a copy that nobody has adopted: it renews no tokens.
+    /// Whether it is a copy that nobody has adopted: it renews no tokens, and hooks are left alone.
     pub async fn is_copy(&self) -> Result<bool, StoreError> {
         self.writer
             .run(|ledger| is_copy(&ledger.database, &ledger.folder))
@@ -42,9 +42,7 @@ impl Store {
     pub async fn adopt(&self) -> Result<bool, StoreError> {
         self.writer
             .run(|ledger| {
-                let transaction = ledger
-                    .database
-                    .transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let transaction = ledger.database.transaction()?;
                 if !is_copy(&transaction, &ledger.folder)? {
                     return Ok(false);
                 }

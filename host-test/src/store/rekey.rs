@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::connections::{kind_named, lease_left, sealed_in};
 use super::seal::{Place, Sealer};
@@ -67,9 +67,7 @@ impl Rekey {
 
     /// Seals one more secret with the new key. False: none is left.
     pub fn step(&mut self) -> Result<bool, StoreError> {
-        let transaction = self
-            .database
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.database.transaction()?;
         let sql = "SELECT connection, kind FROM secret WHERE key_id != ?1 LIMIT 1";
         let next: Option<(String, String)> = transaction
             .query_row(sql, [self.new.key_id()], |row| {
@@ -86,9 +84,7 @@ impl Rekey {
 
     /// Makes the new key the store's, and wipes what the old one had sealed. To be called when [`Rekey::step`] says that none is left.
     pub fn finish(mut self) -> Result<(), StoreError> {
-        let transaction = self
-            .database
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.database.transaction()?;
         // What came in between is sealed with the old key.
         let done = transaction.execute(
             "UPDATE store SET key_id = ?1, next_key_id = NULL \
@@ -112,9 +108,7 @@ impl Rekey {
     /// Says in the store what is under way. False: it has the new key already.
     fn announce(&mut self) -> Result<bool, StoreError> {
         let (old, new) = (self.old.key_id(), self.new.key_id());
-        let transaction = self
-            .database
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.database.transaction()?;
         match keys(&transaction)? {
             Some(Keys { own, next: None }) if own == new => return Ok(false),
             Some(Keys {

@@ -2,8 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::StoreError;
-use super::file::migrate;
+use super::{StoreError, file};
 
 /// One step for each version. A step that was released is never changed; what is new is one more step.
 const STEPS: [&str; 5] = [
@@ -72,13 +71,9 @@ CREATE TABLE granted (
 
 /// Sets the connection up and brings the tables to today's version, all or nothing.
 pub(super) fn prepare(database: &mut Connection) -> Result<(), StoreError> {
-    // FULL: a commit that was acknowledged survives a power cut, and a rotated refresh token that is lost is lost for good.
     // secure_delete: a token that was replaced leaves nothing in free pages.
-    database.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; \
-         PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;",
-    )?;
-    migrate(database, &STEPS).map_err(StoreError::from)
+    database.execute_batch("PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;")?;
+    file::prepare(database, &STEPS).map_err(StoreError::from)
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 #![allow(missing_docs)]
 
 mod cache;
+#[cfg(unix)]
+mod full_disk;
+#[cfg(feature = "otel")]
+mod otel;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;
@@ -29,6 +33,7 @@ fn command(arguments: &[&str]) -> Command {
         .env("CAPSULE_HOST_CACHE", env!("CARGO_TARGET_TMPDIR"))
         .env("TOKEN", TOKEN)
         .env_remove("RUST_LOG")
+        .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
         .env_remove("CAPSULE_HOST_STORE")
         .env_remove("CAPSULE_HOST_KEY")
         .stdin(Stdio::null())
@@ -935,35 +940,63 @@ async fn an_operation_that_only_reads_takes_no_rows() {
 
 #[tokio::test]
 async fn the_fake_tells_its_address_on_one_line_and_answers_there() {
-    let mut command = command(&["fake", "--port", "0", "--parties", "7"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
-    let line = first.unwrap().unwrap().unwrap();
-    let told: Value = serde_json::from_str(&line).unwrap();
-    let url = told["url"].as_str().unwrap();
+    let (mut child, url, _lines) = fake(&["--parties", "7"]).await;
     let list = run(&[
         "call",
         "parties.list-all",
         "--token-env",
         "TOKEN",
         "--base-url",
-        url,
+        &url,
     ])
     .await;
     assert_eq!(list.json()["total"], 7);
     child.kill().await.unwrap();
 }
 
-#[tokio::test]
-async fn the_fake_delivers_to_the_hooks_that_are_made_on_it() {
-    let mut command = command(&["fake", "--port", "0", "--parties", "1"]);
+/// A fake of a process of its own, its address, and what it goes on to say.
+async fn fake(
+    arguments: &[&str],
+) -> (
+    tokio::process::Child,
+    String,
+    tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+) {
+    let mut command = command(&[&["fake", "--port", "0"], arguments].concat());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
     let told: Value = serde_json::from_str(&first.unwrap().unwrap().unwrap()).unwrap();
-    let url = told["url"].as_str().unwrap();
-    let account = ["--token-env", "TOKEN", "--base-url", url];
+    (child, told["url"].as_str().unwrap().to_owned(), lines)
+}
+
+#[tokio::test]
+async fn the_fake_lets_go_wrong_what_it_is_told_to() {
+    let lost = "POST /api/v2/parties; times=1; drop";
+    let limited = "GET /api/v2/parties; skip=1; rate-limit";
+    let (mut child, url, _lines) = fake(&["--fault", lost, "--fault", limited]).await;
+    let account = ["--token-env", "TOKEN", "--base-url", &url];
+    let create = ["call", "people.create", "--input", r#"{"lastName": "Lee"}"#];
+    let created = run(&[&create[..], &account].concat()).await;
+    assert!(created.err.contains("outcomeUnknown"), "{}", created.err);
+    let list = ["call", "parties.list-all", "--input", r#"{"limit": 1}"#];
+    let list = [&list[..], &account].concat();
+    // It was made before the answer was lost.
+    assert_eq!(run(&list).await.json()["total"], 101);
+    let refused = run(&list).await;
+    assert_eq!(refused.code, 4);
+    assert!(refused.err.contains("rateLimited"), "{}", refused.err);
+    child.kill().await.unwrap();
+
+    let refused = run(&["fake", "--port", "0", "--fault", "GET /parties; cut"]).await;
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("/api/v2/parties"), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn the_fake_delivers_to_the_hooks_that_are_made_on_it() {
+    let (mut child, url, _lines) = fake(&["--parties", "1"]).await;
+    let account = ["--token-env", "TOKEN", "--base-url", &url];
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = format!("http://{}/h", listener.local_addr().unwrap());
     let hook = json!({"event": "party/created", "targetUrl": target}).to_string();

@@ -1,4 +1,4 @@
-//! The store of connections: copies of it, another key, what components may reach, a full disk.
+//! The store of connections: copies of it, another key, what components may reach.
 
 use std::path::Path;
 
@@ -8,15 +8,19 @@ use capsule_host::store::{NewConnection, Store, VaultKey};
 use super::*;
 
 /// A strict fake, and a store with the connection `trial` to it.
-struct Kept {
-    served: Served,
-    folder: tempfile::TempDir,
+pub(super) struct Kept {
+    pub(super) served: Served,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Kept {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
+        Self::of(Served::strict().await).await
+    }
+
+    pub(super) async fn of(served: Served) -> Self {
         let kept = Self {
-            served: Served::strict().await,
+            served,
             folder: tempfile::tempdir().unwrap(),
         };
         let (connected, _) = connect(&kept.served, &kept.path("store")).await;
@@ -24,17 +28,17 @@ impl Kept {
         kept
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
     /// The database of a store.
-    fn database(&self, store: &str) -> rusqlite::Connection {
+    pub(super) fn database(&self, store: &str) -> rusqlite::Connection {
         rusqlite::Connection::open(self.folder.path().join(store).join("store.sqlite")).unwrap()
     }
 
     /// Lets the token be good for another hour, but due to be renewed.
-    fn make_due(&self, store: &str) {
+    pub(super) fn make_due(&self, store: &str) {
         let sql = "UPDATE connection SET obtained_at = unixepoch() - 36000, expires_at = unixepoch() + 3600";
         self.database(store).execute_batch(sql).unwrap();
     }
@@ -44,29 +48,33 @@ impl Kept {
         run(&[arguments, &["--store", &self.path(store)]].concat()).await
     }
 
-    async fn call(&self, store: &str) -> Ended {
+    fn copy(&self) {
+        let copied = std::process::Command::new("cp")
+            .args(["-r", &self.path("store"), &self.path("copy")])
+            .status();
+        assert!(copied.unwrap().success());
+    }
+
+    pub(super) async fn call(&self, store: &str) -> Ended {
         self.run(store, &CALL).await
     }
 
     /// Refreshes that the account saw since it was asked last.
-    fn refreshes(&self) -> usize {
+    pub(super) fn refreshes(&self) -> usize {
         let rows = self.served.fake.journal();
         self.served.fake.clear_journal();
         rows.iter().filter(|row| row.path == "/oauth/token").count()
     }
 }
 
-const CALL: [&str; 4] = ["call", "parties.list-all", "--connection", "trial"];
+pub(super) const CALL: [&str; 4] = ["call", "parties.list-all", "--connection", "trial"];
 
 // copies
 
 #[tokio::test]
 async fn a_copied_store_calls_with_the_token_that_it_has_and_renews_it_once_it_is_adopted() {
     let kept = Kept::new().await;
-    let copied = std::process::Command::new("cp")
-        .args(["-r", &kept.path("store"), &kept.path("copy")])
-        .status();
-    assert!(copied.unwrap().success());
+    kept.copy();
     kept.make_due("copy");
     kept.refreshes();
 
@@ -89,6 +97,61 @@ async fn a_copied_store_calls_with_the_token_that_it_has_and_renews_it_once_it_i
     assert_eq!((original.code, original.err.as_str()), (0, ""));
     let adopted = kept.run("store", &["vault", "adopt"]).await;
     assert_eq!(adopted.json(), json!({"adopted": false}));
+}
+
+#[tokio::test]
+async fn a_copied_store_changes_no_hooks_until_it_is_adopted_and_polls_meanwhile() {
+    let kept = Kept::new().await;
+    kept.copy();
+    let hook_writes = || {
+        let rows = kept.served.fake.journal();
+        rows.iter()
+            .filter(|row| row.path.starts_with("/api/v2/resthooks") && row.method != "GET")
+            .count()
+    };
+    let (store, journal) = (kept.path("copy"), kept.path("journal"));
+    let mut listen = vec!["listen", "--on", "person.created", "--connection", "trial"];
+    listen.extend([
+        "--store",
+        &store,
+        "--journal",
+        &journal,
+        "--bind",
+        "127.0.0.1:0",
+    ]);
+    let hooked = [&listen[..], &["--public-url", "http://127.0.0.1:9"]].concat();
+
+    let refused = tokio::time::timeout(Duration::from_secs(30), run(&hooked)).await;
+    let refused = refused.expect("it listens");
+    assert_eq!((refused.code, refused.out.as_str()), (3, ""));
+    assert!(
+        refused.err.contains("capsule-host vault adopt"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(hook_writes(), 0);
+
+    listens(&listen).await;
+    assert_eq!(hook_writes(), 0);
+
+    let adopted = kept.run("copy", &["vault", "adopt"]).await;
+    assert_eq!(adopted.json(), json!({"adopted": true}));
+    listens(&hooked).await;
+    assert!(hook_writes() > 0);
+}
+
+/// Starts a listener, and ends it when it listens.
+pub(super) async fn listens(arguments: &[&str]) {
+    let mut child = command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    loop {
+        let line = lines.next_line().await.unwrap();
+        let line = line.unwrap_or_else(|| panic!("{arguments:?} has ended"));
+        if line.starts_with("listening on") {
+            break;
+        }
+    }
+    child.kill().await.unwrap();
 }
 
 // another key
@@ -271,51 +334,4 @@ async fn nobody_signs_in_with_a_component_that_asks_for_strangers() {
         refused.err
     );
     assert!(served.fake.journal().is_empty());
-}
-
-// a full disk
-
-/// The command where no file may grow over 8 MiB (16 where a shell counts in kilobytes): what is beyond is refused as on a full disk. A
-/// sandbox's memory is a file to the kernel, and is smaller.
-#[cfg(unix)]
-fn on_a_full_disk(arguments: &[&str]) -> Command {
-    let plain = command(arguments);
-    let plain = plain.as_std();
-    let mut limited = Command::new("sh");
-    limited
-        .args(["-c", "trap '' XFSZ; ulimit -f 16384; exec \"$0\" \"$@\""])
-        .arg(plain.get_program())
-        .args(plain.get_args());
-    for (name, value) in plain.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    limited.stdin(Stdio::null()).kill_on_drop(true);
-    limited
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn on_a_full_disk_a_token_that_can_not_be_stored_is_not_asked_for_and_the_old_one_goes_on() {
-    let kept = Kept::new().await;
-    kept.make_due("store");
-    // Another process has the log open, which is as long already as a file may be.
-    let other = kept.database("store");
-    let grow = "PRAGMA wal_autocheckpoint = 0; CREATE TABLE filler (text TEXT); INSERT INTO filler VALUES (hex(zeroblob(9000000)))";
-    other.execute_batch(grow).unwrap();
-    let log = kept.folder.path().join("store/store.sqlite-wal");
-    assert!(std::fs::metadata(&log).unwrap().len() > 16 << 20);
-    kept.refreshes();
-
-    let store = kept.path("store");
-    let call = [&CALL[..], &["--store", &store]].concat();
-    let full = Ended::new(on_a_full_disk(&call).output().await.unwrap());
-    assert_eq!(full.code, 0, "{}", full.err);
-    assert_eq!(kept.refreshes(), 0);
-
-    let room = kept.call("store").await;
-    assert_eq!((room.code, room.err.as_str()), (0, ""));
-    assert_eq!(kept.refreshes(), 1);
 }

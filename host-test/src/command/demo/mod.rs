@@ -163,6 +163,7 @@ impl Story {
             slots: 2,
             pool: false,
             watch: Some(memories.clone()),
+            ..HostOptions::default()
         })?;
         let client_secret = random(32)?;
         let world = World::new(&client_secret).await?;

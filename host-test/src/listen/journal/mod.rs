@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
@@ -124,7 +124,8 @@ CREATE TABLE own (
 ",
 ];
 
-type Job = Box<dyn FnOnce(&Transaction<'_>) -> Answer + Send>;
+/// Gets the transaction, or why there is none.
+type Job = Box<dyn FnOnce(Result<&Transaction<'_>, &rusqlite::Error>) -> Answer + Send>;
 /// Says how the job ended, once its commit is done or has failed.
 type Answer = Box<dyn FnOnce(Result<(), rusqlite::Error>) + Send>;
 
@@ -231,7 +232,7 @@ impl Journal {
             error,
         })?;
         let mut database = Connection::open(&path)?;
-        prepare(&mut database)?;
+        file::prepare(&mut database, &STEPS)?;
         if let Some(connection) = connection {
             own(&database, folder, connection)?;
         }
@@ -257,7 +258,10 @@ impl Journal {
     {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
-            let done = savepoint(transaction, job);
+            let done = match transaction {
+                Ok(transaction) => savepoint(transaction, job),
+                Err(error) => Err(again(error)),
+            };
             Box::new(move |committed| {
                 let _ = answer.send(done.and_then(|value| committed.map(|()| value)));
             })
@@ -615,26 +619,30 @@ pub(super) fn digest(parts: &[&str]) -> [u8; 16] {
 fn work(database: &mut Connection, waiting: &mpsc::Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
         let begun = Instant::now();
-        let transaction = match database.transaction_with_behavior(TransactionBehavior::Immediate) {
+        let transaction = match database.transaction() {
             Ok(transaction) => transaction,
             Err(error) => {
-                tracing::error!(%error, "the journal can't be written");
-                // The job is dropped unanswered; who asked is told that the journal is closed.
+                first(Err(&error))(Ok(()));
                 continue;
             }
         };
-        let mut answers = vec![first(&transaction)];
-        while answers.len() < MOST_GATHERED {
+        let mut answers = vec![first(Ok(&transaction))];
+        while answers.len() < MOST_GATHERED && !is_undone(&transaction) {
             // Who waits alone does not wait: only what is there already is gathered, and what comes while it is worked on.
             match waiting.try_recv() {
-                Ok(job) => answers.push(job(&transaction)),
+                Ok(job) => answers.push(job(Ok(&transaction))),
                 Err(_) => break,
             }
             if begun.elapsed() > GATHER {
                 break;
             }
         }
-        let committed = transaction.commit();
+        let committed = if is_undone(&transaction) {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK);
+            Err(rusqlite::Error::SqliteFailure(code, None))
+        } else {
+            transaction.commit()
+        };
         for answer in answers {
             answer(match &committed {
                 Ok(()) => Ok(()),
@@ -657,27 +665,29 @@ fn again(error: &rusqlite::Error) -> rusqlite::Error {
     }
 }
 
+/// Whether SQLite has undone all of a transaction, as it may on a full disk.
+fn is_undone(transaction: &Transaction<'_>) -> bool {
+    transaction.is_autocommit()
+}
+
 /// Runs a job so that its failure undoes it alone.
 fn savepoint<T>(
     transaction: &Transaction<'_>,
     job: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error>,
 ) -> Result<T, rusqlite::Error> {
     transaction.execute_batch("SAVEPOINT job")?;
-    let done = job(transaction);
-    transaction.execute_batch(if done.is_ok() {
-        "RELEASE job"
-    } else {
-        "ROLLBACK TO job; RELEASE job"
-    })?;
-    done
-}
-
-fn prepare(database: &mut Connection) -> Result<(), ListenError> {
-    // FULL: what was acknowledged survives a power cut.
-    database.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;",
-    )?;
-    Ok(file::migrate(database, &STEPS)?)
+    match job(transaction) {
+        Ok(value) => {
+            transaction.execute_batch("RELEASE job")?;
+            Ok(value)
+        }
+        Err(error) => {
+            if !is_undone(transaction) {
+                transaction.execute_batch("ROLLBACK TO job; RELEASE job")?;
+            }
+            Err(error)
+        }
+    }
 }
 
 fn own(database: &Connection, folder: &Path, connection: &str) -> Result<(), ListenError> {
@@ -696,3 +706,6 @@ fn own(database: &Connection, folder: &Path, connection: &str) -> Result<(), Lis
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
