@@ -1,6 +1,5 @@
 //! Runs things on several threads at once, and tells what came of them in their order: it is the same however many threads there are.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,6 +18,9 @@ pub(crate) enum Ended<T> {
     /// Something before it had a fault.
     LeftOff,
 }
+
+/// Which it was, and how it ended or broke down.
+type Came<T> = (usize, std::thread::Result<Ended<T>>);
 
 /// Where something stands among the others.
 pub(crate) struct Turn<'a> {
@@ -49,7 +51,7 @@ pub(crate) fn in_order<J: Sync + Debug, T: Send>(
     watch: &mut impl Watch<T>,
 ) -> (Vec<T>, Option<T>) {
     let (next, first_fault) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
-    let work = |done: &mpsc::Sender<(usize, Result<Ended<T>, Box<dyn Any + Send>>)>| {
+    let work = |done: &mpsc::Sender<Came<T>>| {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let first_fault = &first_fault;

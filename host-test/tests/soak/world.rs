@@ -19,6 +19,8 @@ const BEGIN: i64 = 1_772_000_000;
 const RESTING: u32 = 12;
 /// Seconds between two of them.
 const APART: u64 = 20 * 60;
+/// Most tasks of an account that does not heed `since` for them: above 2,000 polls refuse them.
+const MOST_TASKS: usize = 1_900;
 
 pub(crate) struct World {
     pub(crate) fake: Fake,
@@ -307,6 +309,16 @@ impl World {
         some(&mut self.rng, self.alive.all.get(&kind))
     }
 
+    /// The oldest task, where they are so many that one has to go.
+    fn too_old_a_task(&self) -> Option<u64> {
+        let tasks = self.alive.all.get(&Kind::Task)?;
+        let bounded = self.fake.options().behaviour.since_ignored_on_tasks;
+        tasks
+            .first()
+            .copied()
+            .filter(|_| bounded && tasks.len() >= MOST_TASKS)
+    }
+
     fn open(&mut self, kind: Kind) -> Option<u64> {
         some(&mut self.rng, self.alive.open.get(&kind))
     }
@@ -475,6 +487,11 @@ impl World {
                 };
                 let body = json!({"kase": {"description": name}});
                 ("PUT", format!("/kases/{id}"), Some(body))
+            }
+            78..85 if let Some(id) = self.too_old_a_task() => {
+                // No change is told of it.
+                self.alive.remove(Kind::Task, id);
+                ("DELETE", format!("/tasks/{id}"), None)
             }
             78..85 => {
                 let (day, time) = self.soon();
