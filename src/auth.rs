@@ -296,7 +296,7 @@ fn told(call: &Call, response: &Response<Vec<u8>>, message: String) -> Fault {
 
 /// The tokens of an answer (API reference 1.3). What is wrong with it is said without showing any of it.
 fn token_set(body: &[u8]) -> Result<TokenSet, &'static str> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| "the body is not JSON")?;
+    let body: Value = capsule_json::parse(body).map_err(|_| "the body is not JSON")?;
     let text = |key: &str| {
         body.get(key)
             .and_then(Value::as_str)
@@ -376,7 +376,7 @@ fn without_body(call: &Call, response: &Response<Vec<u8>>) -> Error {
 
 /// The error code of an answer and its sentence. The sentence is left out if it repeats anything of the request that is secret.
 fn oauth_error(body: &[u8], form: &[(&str, &str)]) -> (Option<String>, Option<String>) {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let body: Value = capsule_json::parse(body).unwrap_or_default();
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     // Neither as it is nor as it stands in a form.
     let public = |name: &str| matches!(name, "grant_type" | "client_id" | "redirect_uri");

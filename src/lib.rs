@@ -15,6 +15,8 @@
 //! - [`triggers`]: events, by hook and by poll.
 
 pub mod actions;
+#[cfg(any(target_arch = "wasm32", test))]
+mod allocator;
 pub mod api;
 pub mod auth;
 pub mod catalog;
@@ -50,3 +52,7 @@ pub mod bindings {
         default_bindings_module: "crate::bindings",
     });
 }
+
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();

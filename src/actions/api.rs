@@ -26,7 +26,7 @@ pub async fn call(client: &Client, input: ApiCall) -> Result<ApiAnswer, Error> {
     let location = client.location(&answer);
     Ok(ApiAnswer {
         status: answer.status,
-        body: (!answer.body.is_null()).then(|| answer.body.to_string()),
+        body: (!answer.body.is_null()).then(|| capsule_json::text(&answer.body)),
         location,
         next_page,
     })

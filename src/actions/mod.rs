@@ -90,7 +90,7 @@ pub const MOST_INPUT_BYTES: usize = 8 << 20;
 
 /// The JSON of an output.
 fn text(output: Value) -> Result<String, Error> {
-    let text = output.to_string();
+    let text = capsule_json::text(&output);
     // Only a file can be as large: what Capsule answers as JSON is read up to the same limit.
     if text.len() > MOST_ANSWER_BYTES {
         return Err(too_large(
@@ -108,7 +108,7 @@ fn parsed(input: &str) -> Result<Value, Error> {
     if input.len() > MOST_INPUT_BYTES {
         return Err(too_large("The input is larger than 8 MiB of JSON."));
     }
-    serde_json::from_str(input).map_err(|error| {
+    capsule_json::parse(input.as_bytes()).map_err(|error| {
         crate::api::invalid("", "type", format!("The input is not JSON: {error}."))
     })
 }

@@ -3,12 +3,13 @@
 use super::body::put;
 use super::deletion::gone;
 use super::faults::Faults;
-use super::read::{counted, listed, single};
+use super::read::{Speller, counted, listed, single};
+use super::settings::{any_embeds, kind};
 use super::tagging;
 use crate::api::{Call, Client, Span, invalid, malformed, record};
 use crate::bindings::capsule::crm::types::{
-    Deletion, ListTags, NewTag, RecordRef, Tag, TagChanges, TagDefinition, TagPage, TagUpdate,
-    Tagged, TagsOnRecord, WhichTag,
+    AnyRecord, Deletion, ListTags, NewTag, Tag, TagChanges, TagDefinition, TagPage, TagUpdate,
+    TagsOnRecord, WhichTag,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::contract::Checked;
@@ -33,38 +34,36 @@ pub async fn list_all(client: &Client, input: ListTags) -> Result<Checked<TagPag
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, and what sending gives.
-pub async fn add(client: &Client, input: TagsOnRecord) -> Result<Tagged, Error> {
+pub async fn add(client: &Client, input: TagsOnRecord) -> Result<Checked<AnyRecord>, Error> {
     check(&input)?;
+    let record = Tagged::new(client, &input).await?;
     let body = tagging::added(&input.tags, &[]);
-    if body.is_empty() {
-        return current(client, &input.on).await;
-    }
-    send(client, &input.on, body).await
+    record.changed(body).await
 }
 
 /// Take tags off a record. Capsule refuses to take off one that is not there (API reference 2.3), so the record is read before.
 ///
 /// # Errors
 /// `not-found`, `invalid-input`, and what sending gives.
-pub async fn remove(client: &Client, input: TagsOnRecord) -> Result<Tagged, Error> {
+pub async fn remove(client: &Client, input: TagsOnRecord) -> Result<Checked<AnyRecord>, Error> {
     check(&input)?;
+    let record = Tagged::new(client, &input).await?;
     let change = TagChanges {
         add: Vec::new(),
         remove: input.tags,
         replace: None,
     };
-    let tagged = current(client, &input.on).await?;
-    let body = tagging::changed(&change, &[], &tagged.tags);
+    let (found, tags) = record.read().await?;
+    let body = tagging::changed(&change, &[], &tags);
     if body.is_empty() {
-        return Ok(tagged);
+        return Ok(found);
     }
-    match send(client, &input.on, body).await {
+    match record.changed(body).await {
         // Somebody else may have taken it off between the two requests.
         Err(Error::Permanent(PermanentError::InvalidInput(refused))) => {
-            let tagged = current(client, &input.on).await?;
-            let body = tagging::changed(&change, &[], &tagged.tags);
-            if body.is_empty() {
-                Ok(tagged)
+            let (found, tags) = record.read().await?;
+            if tagging::changed(&change, &[], &tags).is_empty() {
+                Ok(found)
             } else {
                 Err(Error::Permanent(PermanentError::InvalidInput(refused)))
             }
@@ -133,39 +132,69 @@ fn named(name: Option<&str>) -> Result<(), Error> {
     }
 }
 
-/// The tags that a record has.
-async fn current(client: &Client, on: &RecordRef) -> Result<Tagged, Error> {
-    let id = on.id().to_string();
-    answered(client, on, Call::get(&[on.entity().path(), &id])).await
+/// A record whose tags are read or changed.
+struct Tagged<'a> {
+    client: &'a Client,
+    entity: Entity,
+    /// The case of the contract that the record stands in.
+    case: &'static str,
+    id: String,
+    embeds: Embeds,
+    speller: Speller,
 }
 
-/// Changes the tags of a record.
-async fn send(client: &Client, on: &RecordRef, tags: Vec<Value>) -> Result<Tagged, Error> {
-    let (entity, id) = (on.entity(), on.id().to_string());
-    let body = json!({ entity.key(): { "tags": tags } });
-    answered(client, on, Call::change(&[entity.path(), &id], body)).await
-}
+impl<'a> Tagged<'a> {
+    async fn new(client: &'a Client, input: &TagsOnRecord) -> Result<Self, Error> {
+        let entity = input.on.entity();
+        let (kind, case) = kind(entity.into());
+        let embeds = any_embeds(entity, input.embed.as_ref()).with("tags");
+        Ok(Self {
+            client,
+            entity,
+            case,
+            id: input.on.id().to_string(),
+            speller: Speller::new(client, kind, &embeds).await?,
+            embeds,
+        })
+    }
 
-/// The tags of the record that a call is answered with.
-async fn answered(client: &Client, on: &RecordRef, call: Call) -> Result<Tagged, Error> {
-    let call = call.embed(&["tags"]);
-    let mut answer = client.send(&call).await?;
-    let mut row = answer.take(&call, on.entity().key())?;
-    // They were asked for: an answer without them says nothing of what the record has.
-    let Some(Value::Array(rows)) = row.get_mut("tags").map(Value::take) else {
-        return Err(malformed(
-            &call,
-            answer.status,
-            "The record comes without its tags.",
-        ));
-    };
-    let tags: Vec<Tag> = rows
-        .into_iter()
-        .map(|row| record(&call, answer.status, row))
-        .collect::<Result<_, _>>()?;
-    Ok(Tagged {
-        entity: on.entity().into(),
-        id: on.id(),
-        tags,
-    })
+    /// The record as it is, and its tags.
+    async fn read(&self) -> Result<(Checked<AnyRecord>, Vec<Tag>), Error> {
+        self.answered(Call::get(&[self.entity.path(), &self.id]))
+            .await
+    }
+
+    /// The record after a change of its tags; without a change, as it is.
+    async fn changed(&self, tags: Vec<Value>) -> Result<Checked<AnyRecord>, Error> {
+        let segments = [self.entity.path(), &self.id];
+        let call = if tags.is_empty() {
+            Call::get(&segments)
+        } else {
+            Call::change(&segments, json!({ self.entity.key(): { "tags": tags } }))
+        };
+        self.answered(call).await.map(|(record, _)| record)
+    }
+
+    async fn answered(&self, call: Call) -> Result<(Checked<AnyRecord>, Vec<Tag>), Error> {
+        let call = call.embed(&self.embeds.tokens);
+        let mut answer = self.client.send(&call).await?;
+        let mut row = answer.take(&call, self.entity.key())?;
+        // They were asked for: an answer without them says nothing of what the record has.
+        let Some(Value::Array(rows)) = row.get("tags") else {
+            return Err(malformed(
+                &call,
+                answer.status,
+                "The record comes without its tags.",
+            ));
+        };
+        let tags = rows
+            .iter()
+            .map(|row| record(&call, answer.status, row.clone()))
+            .collect::<Result<_, _>>()?;
+        self.speller.spell(&mut row);
+        Ok((
+            record(&call, answer.status, json!({ self.case: row }))?,
+            tags,
+        ))
+    }
 }

@@ -28,7 +28,7 @@ impl Answer {
         let body = if body.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&body).map_err(|error| {
+            capsule_json::parse(&body).map_err(|error| {
                 malformed(
                     call,
                     status,

@@ -66,7 +66,7 @@ impl Client {
     pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
         let body = match &call.body {
             None => Vec::new(),
-            Some(body) => body.to_string().into_bytes(),
+            Some(body) => capsule_json::text(body).into_bytes(),
         };
         if body.len() > MOST_BYTES {
             return Err(too_large("The input is larger than 1 MiB."));

@@ -218,7 +218,7 @@ pub(crate) fn from_lost(call: &Call, lost: Lost) -> Error {
 
 /// A status that is not a success.
 pub(crate) fn from_status(call: &Call, status: u16, headers: &HeaderMap, body: &[u8]) -> Error {
-    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let parsed: Option<Value> = capsule_json::parse(body).ok();
     let message = parsed
         .as_ref()
         .and_then(vendor_message)

@@ -292,7 +292,7 @@ impl Lift<'_> {
             }
             Shape::Json => {
                 let (at, length) = self.pair(place);
-                let parsed = serde_json::from_slice(self.memory.bytes(at, length));
+                let parsed = capsule_json::parse(self.memory.bytes(at, length));
                 self.release(at, CASE, length);
                 parsed.unwrap_or_else(|error| {
                     self.found.push(Violation {
@@ -499,7 +499,7 @@ impl Lower<'_> {
                 self.write_number(at, 1, case.unwrap_or_default() as u64);
             }
             Shape::Text => self.write_bytes(at, value.as_str().unwrap_or_default().as_bytes()),
-            Shape::Json => self.write_bytes(at, value.to_string().as_bytes()),
+            Shape::Json => self.write_bytes(at, capsule_json::text(&value).as_bytes()),
             Shape::Bytes => self.write_bytes(at, &json::bytes(value)),
             Shape::List(item) => {
                 let items = match value {

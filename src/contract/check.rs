@@ -24,10 +24,9 @@ pub enum Reading {
 pub fn check(shape: &Shape, value: &mut Value, reading: Reading) -> Vec<Violation> {
     let mut judge = Judge {
         reading,
-        pointer: String::new(),
         found: Vec::new(),
     };
-    judge.shape(shape, &Hints::NONE, value);
+    judge.shape(At::Root, shape, &Hints::NONE, value);
     judge.found
 }
 
@@ -39,8 +38,29 @@ const LONGEST_STEP: usize = 200;
 
 struct Judge {
     reading: Reading,
-    pointer: String,
     found: Vec<Violation>,
+}
+
+/// Where a value stands. It becomes a pointer only where a fault is told.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Root,
+    Key(&'a At<'a>, &'a str),
+    Index(&'a At<'a>, usize),
+}
+
+impl At<'_> {
+    fn pointer(&self) -> String {
+        match self {
+            At::Root => String::new(),
+            At::Key(before, key) => {
+                let mut pointer = before.pointer();
+                step(&mut pointer, key);
+                pointer
+            }
+            At::Index(before, index) => format!("{}/{index}", before.pointer()),
+        }
+    }
 }
 
 impl Judge {
@@ -49,52 +69,47 @@ impl Judge {
         self.found.len() >= MOST_FAULTS
     }
 
-    fn fault(&mut self, rule: &str, message: String) {
+    fn fault(&mut self, at: At<'_>, rule: &str, message: String) {
         if !self.full() {
             self.found.push(Violation {
-                pointer: self.pointer.clone(),
+                pointer: at.pointer(),
                 message,
                 rule: rule.to_owned(),
             });
         }
     }
 
-    fn at(&mut self, step: &str, judge: impl FnOnce(&mut Self)) {
-        let before = self::step(&mut self.pointer, step);
-        judge(self);
-        self.pointer.truncate(before);
-    }
-
-    fn wrong_type(&mut self, expected: &str, value: &Value) {
+    fn wrong_type(&mut self, at: At<'_>, expected: &str, value: &Value) {
         self.fault(
+            at,
             "type",
             format!("{expected} is expected, {} was given", describe(value)),
         );
     }
 
-    fn shape(&mut self, shape: &Shape, hints: &Hints, value: &mut Value) {
+    fn shape(&mut self, at: At<'_>, shape: &Shape, hints: &Hints, value: &mut Value) {
         if self.full() {
             return;
         }
         match shape {
             Shape::Boolean => {
                 if !value.is_boolean() {
-                    self.wrong_type("true or false", value);
+                    self.wrong_type(at, "true or false", value);
                 }
             }
-            Shape::Integer(bounds) => self.integer(bounds, hints, value),
+            Shape::Integer(bounds) => self.integer(at, bounds, hints, value),
             Shape::Number => match value.as_f64() {
                 // However the vendor writes it.
                 Some(number) if self.reading == Reading::Answer => *value = number.to_json(),
                 Some(_) => {}
-                None => self.wrong_type("a number", value),
+                None => self.wrong_type(at, "a number", value),
             },
-            Shape::Text => self.text(hints, value),
+            Shape::Text => self.text(at, hints, value),
             Shape::Json => {}
             Shape::Bytes => match value.as_str() {
                 Some(text) if json::decode(text).is_some() => {}
-                Some(_) => self.fault("type", "base64 is expected".into()),
-                None => self.wrong_type("base64 text", value),
+                Some(_) => self.fault(at, "type", "base64 is expected".into()),
+                None => self.wrong_type(at, "base64 text", value),
             },
             Shape::List(item) => match value {
                 Value::Array(items) => {
@@ -102,57 +117,58 @@ impl Judge {
                         if self.full() {
                             return;
                         }
-                        self.at(&index.to_string(), |judge| {
-                            judge.shape(item, &Hints::NONE, value)
-                        });
+                        self.shape(At::Index(&at, index), item, &Hints::NONE, value);
                     }
                 }
-                _ => self.wrong_type("an array", value),
+                _ => self.wrong_type(at, "an array", value),
             },
             Shape::Option(inner) | Shape::Change(inner) => {
                 if !value.is_null() {
-                    self.shape(inner, hints, value);
+                    self.shape(at, inner, hints, value);
                 }
             }
-            Shape::Map(record) => self.map(record, value),
-            Shape::Record(record) => self.record(record, value),
+            Shape::Map(record) => self.map(at, record, value),
+            Shape::Record(record) => self.record(at, record, value),
             Shape::Enum(all) => match value.as_str() {
                 Some(text) if all.cases.iter().any(|(case, _)| *case == text) => {}
                 Some(text) => {
                     let message = one_of(text, all.cases.iter().map(|(case, _)| *case));
-                    self.fault("choice", message);
+                    self.fault(at, "choice", message);
                 }
-                None => self.wrong_type("a text", value),
+                None => self.wrong_type(at, "a text", value),
             },
-            Shape::Variant(variant) if variant.bare => self.bare(variant, value),
-            Shape::Variant(variant) => self.tagged(variant, value),
+            Shape::Variant(variant) if variant.bare => self.bare(at, variant, value),
+            Shape::Variant(variant) => self.tagged(at, variant, value),
         }
     }
 
-    fn integer(&mut self, bounds: &Bounds, hints: &Hints, value: &mut Value) {
+    fn integer(&mut self, at: At<'_>, bounds: &Bounds, hints: &Hints, value: &mut Value) {
         let Bounds { least, most } = bounds.of(self.reading, hints);
         match whole(value) {
             Whole::Exact(number) if (least..=most).contains(&number) => {
                 *value = Value::from(number)
             }
-            Whole::Exact(_) | Whole::Beyond => {
-                self.fault("range", format!("{value} is outside of {least} to {most}"))
-            }
-            Whole::No => self.wrong_type("a whole number", value),
+            Whole::Exact(_) | Whole::Beyond => self.fault(
+                at,
+                "range",
+                format!("{value} is outside of {least} to {most}"),
+            ),
+            Whole::No => self.wrong_type(at, "a whole number", value),
         }
     }
 
-    fn text(&mut self, hints: &Hints, value: &Value) {
+    fn text(&mut self, at: At<'_>, hints: &Hints, value: &Value) {
         let Some(text) = value.as_str() else {
-            return self.wrong_type("a text", value);
+            return self.wrong_type(at, "a text", value);
         };
         if self.reading == Reading::Input {
             match hints.format {
                 Some("date") if !is_date(text) => {
-                    self.fault("format", "a date `YYYY-MM-DD` is expected".into());
+                    self.fault(at, "format", "a date `YYYY-MM-DD` is expected".into());
                 }
                 Some("date-time") if !is_date_time(text) => {
                     self.fault(
+                        at,
                         "format",
                         "a time like `2026-02-03T09:15:00Z` is expected".into(),
                     );
@@ -162,26 +178,25 @@ impl Judge {
         }
     }
 
-    fn map(&mut self, record: &Record, value: &mut Value) {
+    fn map(&mut self, at: At<'_>, record: &Record, value: &mut Value) {
         let (Some(key), Some(item)) = (record.fields.first(), record.fields.get(1)) else {
             return;
         };
         let Value::Object(object) = value else {
-            return self.wrong_type("an object", value);
+            return self.wrong_type(at, "an object", value);
         };
         for (name, value) in object.iter_mut() {
             if self.full() {
                 return;
             }
-            self.at(name, |judge| {
-                judge.key(key, name);
-                judge.shape(&item.shape, item.hints, value);
-            });
+            let at = At::Key(&at, name);
+            self.key(at, key, name);
+            self.shape(at, &item.shape, item.hints, value);
         }
     }
 
     /// A key is a text; where the type has numbers, digits are an id.
-    fn key(&mut self, field: &Field, name: &str) {
+    fn key(&mut self, at: At<'_>, field: &Field, name: &str) {
         match field.shape {
             // A pattern can hold 15 digits, but not the largest exact number. The vendor's own keys are not held to it.
             Shape::Integer(_)
@@ -189,6 +204,7 @@ impl Judge {
                     || (name.len() > 15 && self.reading == Reading::Input) =>
             {
                 self.fault(
+                    at,
                     "type",
                     format!(
                         "an id of at most 15 digits is expected, `{}` was given",
@@ -197,20 +213,21 @@ impl Judge {
                 );
             }
             _ if name.is_empty() => self.fault(
+                at,
                 "required",
                 format!("the key is empty; it is the {}", field.title.to_lowercase()),
             ),
             Shape::Text | Shape::Enum(_) => {
-                self.shape(&field.shape, field.hints, &mut Value::from(name))
+                self.shape(at, &field.shape, field.hints, &mut Value::from(name))
             }
             // An id or a name: any text is one of them.
             _ => {}
         }
     }
 
-    fn record(&mut self, record: &Record, value: &mut Value) {
+    fn record(&mut self, at: At<'_>, record: &Record, value: &mut Value) {
         let Value::Object(object) = value else {
-            return self.wrong_type("an object", value);
+            return self.wrong_type(at, "an object", value);
         };
         if self.reading == Reading::Input {
             for key in object
@@ -236,83 +253,80 @@ impl Judge {
                         quoted(near)
                     ),
                 };
-                self.at(key, |judge| judge.fault("unknown-field", message));
+                self.fault(At::Key(&at, key), "unknown-field", message);
             }
         }
-        for field in record.fields {
-            self.field(field, object);
-        }
-        if self.reading == Reading::Answer {
-            object.retain(|key, value| {
-                !value.is_null() && record.fields.iter().any(|field| field.json == key.as_str())
-            });
+        match self.reading {
+            Reading::Input => {
+                for field in record.fields {
+                    match object.get_mut(field.json) {
+                        // Null stands for left out, except where a change is meant.
+                        Some(value)
+                            if !value.is_null() || matches!(field.shape, Shape::Change(_)) =>
+                        {
+                            self.field(at, field, value);
+                        }
+                        found => {
+                            let null = found.is_some();
+                            self.missing(at, field, null);
+                        }
+                    }
+                }
+            }
+            Reading::Answer => {
+                object.retain(|key, value| {
+                    let mut fields = record.fields.iter();
+                    match fields.find(|field| field.json == key.as_str()) {
+                        Some(field) if !value.is_null() => {
+                            self.field(at, field, value);
+                            true
+                        }
+                        _ => false,
+                    }
+                });
+                for field in record.fields {
+                    // An option is most often nothing: that is known without looking for it.
+                    if matches!(field.shape, Shape::Option(_) | Shape::Change(_))
+                        || object.contains_key(field.json)
+                    {
+                        continue;
+                    }
+                    match empty(field) {
+                        Some(empty) => {
+                            object.insert(field.json.to_owned(), empty);
+                        }
+                        None => self.missing(at, field, false),
+                    }
+                }
+            }
         }
     }
 
-    fn field(&mut self, field: &Field, object: &mut Map<String, Value>) {
-        let value = match object.get_mut(field.json) {
-            Some(value) => value,
-            None => {
-                if self.must(field) {
-                    self.at(field.json, |judge| {
-                        judge.fault("required", format!("`{}` is required", field.json))
-                    });
-                } else if let Some(empty) = self.empty(field) {
-                    object.insert(field.json.to_owned(), empty);
-                }
-                return;
-            }
-        };
-        // Null stands for left out, except where a change is meant.
-        if value.is_null() && !matches!(field.shape, Shape::Change(_)) {
-            if self.must(field) {
-                self.at(field.json, |judge| {
-                    judge.fault(
-                        "required",
-                        format!("`{}` is required and can't be null", field.json),
-                    )
-                });
-            } else if let Some(empty) = self.empty(field) {
-                *value = empty;
-            }
-            return;
-        }
+    /// A value that is there.
+    fn field(&mut self, at: At<'_>, field: &Field, value: &mut Value) {
         if field.hints.digits_are_id
             && let Some(id) = value.as_str().and_then(json::id)
         {
             *value = Value::from(id);
         }
-        self.at(field.json, |judge| {
-            judge.shape(&field.shape, field.hints, value)
-        });
+        self.shape(At::Key(&at, field.json), &field.shape, field.hints, value);
     }
 
-    /// A text that the vendor leaves out is read as an empty one: a row without it is no reason to lose a page.
-    fn must(&self, field: &Field) -> bool {
-        required(&field.shape)
-            && !(self.reading == Reading::Answer && matches!(field.shape, Shape::Text))
-    }
-
-    /// What stands for a field that the vendor left out; none where nothing does.
-    fn empty(&self, field: &Field) -> Option<Value> {
-        if self.reading == Reading::Input {
-            return None;
-        }
-        match field.shape {
-            Shape::Boolean => Some(false.into()),
-            Shape::Text => Some("".into()),
-            Shape::List(_) => Some(Vec::<Value>::new().into()),
-            Shape::Map(_) => Some(Map::new().into()),
-            _ => None,
+    /// A field that is left out, or null.
+    fn missing(&mut self, at: At<'_>, field: &Field, null: bool) {
+        if required(&field.shape) {
+            let null = if null { " and can't be null" } else { "" };
+            let message = format!("`{}` is required{null}", field.json);
+            self.fault(At::Key(&at, field.json), "required", message);
         }
     }
 
-    fn bare(&mut self, variant: &Variant, value: &mut Value) {
+    fn bare(&mut self, at: At<'_>, variant: &Variant, value: &mut Value) {
         for case in variant.cases {
             if let Some(shape) = &case.shape
                 && accepts(shape, value)
             {
-                return self.shape(shape, case.hints, value);
+                return self.shape(at, shape, case.hints, value);
             }
         }
         let kinds: Vec<_> = variant
@@ -321,21 +335,21 @@ impl Judge {
             .filter_map(|case| case.shape.as_ref())
             .map(kind)
             .collect();
-        self.wrong_type(&kinds.join(" or "), value);
+        self.wrong_type(at, &kinds.join(" or "), value);
     }
 
-    fn tagged(&mut self, variant: &Variant, value: &mut Value) {
+    fn tagged(&mut self, at: At<'_>, variant: &Variant, value: &mut Value) {
         let unknown = |name: &str| one_of(name, variant.cases.iter().map(|case| case.json));
         match value {
             Value::String(name) => match variant.cases.iter().find(|case| case.json == name) {
                 Some(case) if case.shape.is_none() => {}
                 Some(_) => {
                     let message = format!("`{name}` needs a value: {{\"{name}\": ...}}");
-                    self.fault("type", message);
+                    self.fault(at, "type", message);
                 }
                 None => {
                     let message = unknown(name);
-                    self.fault("choice", message);
+                    self.fault(at, "choice", message);
                 }
             },
             Value::Object(object) if object.len() == 1 => {
@@ -343,22 +357,37 @@ impl Judge {
                     match variant.cases.iter().find(|case| case.json == name) {
                         Some(case) => match &case.shape {
                             Some(shape) => {
-                                self.at(name, |judge| judge.shape(shape, case.hints, payload))
+                                self.shape(At::Key(&at, name), shape, case.hints, payload)
                             }
                             None => self.fault(
+                                at,
                                 "type",
                                 format!("`{name}` takes no value: write \"{name}\""),
                             ),
                         },
-                        None => self.fault("choice", unknown(name)),
+                        None => self.fault(at, "choice", unknown(name)),
                     }
                 }
             }
-            Value::Object(_) => {
-                self.fault("type", "an object with exactly one key is expected".into())
-            }
-            _ => self.wrong_type("an object with one key, or a text", value),
+            Value::Object(_) => self.fault(
+                at,
+                "type",
+                "an object with exactly one key is expected".into(),
+            ),
+            _ => self.wrong_type(at, "an object with one key, or a text", value),
         }
+    }
+}
+
+/// What stands for a field that the vendor left out; none where nothing does. A text is read as an empty one: a row without it is no reason
+/// to lose a page.
+fn empty(field: &Field) -> Option<Value> {
+    match field.shape {
+        Shape::Boolean => Some(false.into()),
+        Shape::Text => Some("".into()),
+        Shape::List(_) => Some(Vec::<Value>::new().into()),
+        Shape::Map(_) => Some(Map::new().into()),
+        _ => None,
     }
 }
 

@@ -308,7 +308,7 @@ pub(crate) fn optional_text_of(value: Value) -> Option<String> {
     if value.is_null() {
         None
     } else {
-        Some(value.to_string())
+        Some(capsule_json::text(&value))
     }
 }
 

@@ -222,7 +222,7 @@ fn read(definition: Option<&Definition>, value: Value) -> Value {
             .iter()
             .map(|item| Value::from(text_of(item)))
             .collect(),
-        (_, value @ Value::Object(_)) => Value::String(value.to_string()),
+        (_, value @ Value::Object(_)) => Value::String(capsule_json::text(&value)),
         (_, value) => value,
     }
 }

@@ -110,7 +110,7 @@ fn read(body: &[u8]) -> Result<Sent, String> {
         return Err(format!("The body holds more than {MOST_VALUES} values."));
     }
     let mut value: Value =
-        serde_json::from_slice(body).map_err(|error| format!("The body is not JSON: {error}."))?;
+        capsule_json::parse(body).map_err(|error| format!("The body is not JSON: {error}."))?;
     let event = value
         .get("event")
         .and_then(Value::as_str)

@@ -3,6 +3,7 @@
 
 use capsule_host::fake::{Fake, FakeOptions};
 use http_body_util::BodyExt as _;
+use serde_json::json;
 use tower::ServiceExt as _;
 use wasmtime::component::types::{Case, Field};
 use wasmtime::component::{Component, Func, Instance, Linker, ResourceTable, Type, Val};
@@ -11,6 +12,16 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
+
+/// What an engine that knows its types beforehand makes of `files`: bytes as bytes.
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+mod bound {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package engine:files; world files { export capsule:crm/files@0.1.0; }",
+        exports: { default: async },
+    });
+}
 
 struct State {
     table: ResourceTable,
@@ -388,4 +399,50 @@ async fn every_typed_function_is_there() {
         seen += 1;
     }
     assert!(seen >= 21, "{seen}");
+}
+
+/// The largest file that Capsule takes goes up and comes down, in the memory that the bundled host gives to `files.*`.
+#[tokio::test]
+async fn a_file_of_25_mb_goes_both_ways_within_the_limit_of_memory() {
+    let mut running = Running::new().await;
+    let files = bound::Files::new(&mut running.store, &running.instance).unwrap();
+    let files = files.capsule_crm_files();
+    let content: Vec<u8> = (0u32..6_250_000)
+        .flat_map(|word| word.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    let file = |content: &[u8]| bound::exports::capsule::crm::files::NewFile {
+        filename: "film.mp4".into(),
+        content_type: Some("video/mp4".into()),
+        content: content.to_vec(),
+    };
+    let up = files.call_upload(&mut running.store, &file(&content)).await;
+    let up = up.unwrap().unwrap();
+    assert_eq!(up.size, 25_000_000);
+    let up_peak = running.store.data().peak;
+
+    let listed = running.invoke("parties.list-all", r#"{"limit": 1}"#).await;
+    let on = json!({"party": listed["items"][0]["id"]});
+    let note = json!({"on": on, "content": "See the film"}).to_string();
+    let note = running.invoke("timeline.add-note", &note).await;
+    let attach = json!({"id": note["id"], "tokens": [up.token]}).to_string();
+    let attached = running.invoke("files.attach-to-entry", &attach).await;
+    let attachment = attached["attachments"][0]["id"].as_u64().unwrap();
+    let down = files.call_download(&mut running.store, attachment).await;
+    let down = down.unwrap().unwrap();
+    assert!(down.content == content, "the bytes are others");
+    let peak = running.store.data().peak;
+    let limit = capsule_host::runtime::Limits::default().files_memory;
+    println!("memory: {up_peak} bytes after the upload, {peak} after the download");
+    assert!(peak <= limit, "{peak} bytes of {limit}");
+
+    let mut longer = file(&content);
+    longer.content.push(0);
+    let refused = files
+        .call_upload(&mut running.store, &longer)
+        .await
+        .unwrap();
+    assert!(
+        format!("{refused:?}").contains("TooLarge"),
+        "a byte more: {refused:?}"
+    );
 }

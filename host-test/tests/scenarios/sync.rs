@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use capsule_host::fake::{Clock, Fake, FakeOptions};
+use capsule_host::fake::{Clock, Fake, FakeOptions, Fault, FaultRule};
 use serde_json::{Value, json};
 
-use crate::Scene;
+use crate::{Scene, case_of};
 
 /// An account of some hundred parties, whose time stands still until it is moved.
 fn scene() -> Scene {
@@ -115,5 +115,68 @@ async fn a_record_deleted_between_pages_makes_no_other_be_skipped() {
     assert!(gone.len() >= 5, "{gone:?}");
     for id in before.iter().filter_map(Value::as_u64) {
         assert!(seen.contains_key(&id) || gone.contains(&id), "{id}");
+    }
+}
+
+/// However long the account, the last calls take no more memory than the first ones; and a call that is cut anywhere is made again with the cursor
+/// that it had.
+#[tokio::test]
+async fn a_sync_of_100_000_records_is_flat_in_memory_and_goes_on_after_cuts() {
+    let fake = Fake::new(FakeOptions {
+        parties: 100_000,
+        clock: Clock::manual_at(1_772_000_000),
+        rate_limit: u32::MAX,
+        ..FakeOptions::default()
+    });
+    let token = fake.issue_token("rkaya", "read write").access;
+    let scene = Scene::with(fake, &token);
+    let mut input = json!({"kinds": ["parties"], "limit": 500});
+    let (mut seen, mut doubled, mut cut) = (BTreeSet::new(), 0, 0);
+    let mut peaks = Vec::new();
+    loop {
+        if peaks.len() % 8 == 7 {
+            // One of the requests of the next call: the first, a later one, or none if it makes fewer.
+            scene
+                .fake
+                .faults()
+                .add(FaultRule::new(a_cut()).after(cut % 6).times(1));
+        }
+        let call = scene.connector.call(&scene.tenant);
+        let outcome = match call.invoke("sync.list-changes", input.to_string()).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let (case, told) = case_of(error.to_json());
+                assert!(case.starts_with("transient."), "{case}: {told}");
+                cut += 1;
+                continue;
+            }
+        };
+        peaks.push(outcome.report.peak_memory);
+        let page: Value = serde_json::from_str(&outcome.json).unwrap();
+        for item in page["items"].as_array().unwrap() {
+            doubled += usize::from(!seen.insert(item["id"].as_u64().unwrap()));
+        }
+        match page.get("next") {
+            Some(next) => input["cursor"] = next.clone(),
+            None => break,
+        }
+    }
+    assert_eq!((seen.len(), doubled), (100_000, 0));
+    assert!(cut >= 20, "{cut} cuts");
+    // Records are of different lengths, so pages are, too: a twentieth is let pass.
+    let tenth = peaks.len() / 10;
+    let (first, last) = (&peaks[..tenth], &peaks[peaks.len() - tenth..]);
+    let (first, last) = (first.iter().max().unwrap(), last.iter().max().unwrap());
+    assert!(
+        *last <= first + first / 20,
+        "{first}, then {last} bytes at most"
+    );
+}
+
+/// Half of an answer, then a broken connection.
+fn a_cut() -> Fault {
+    Fault {
+        cut: true,
+        ..Fault::default()
     }
 }

@@ -25,42 +25,64 @@ fn tags_by_name_and_id_go_out_once_each() {
         log.sent(0).json(),
         json!({"party": {"tags": [{"name": "VIP"}, {"id": 13}]}})
     );
-    assert_eq!(
-        output,
-        json!({"entity": "parties", "id": 9001, "tags": [vip()]})
-    );
+    assert_eq!(output["party"]["lastName"], "Duarte");
+    assert_eq!(output["party"]["tags"], json!([vip()]));
 }
 
 #[test]
-fn every_kind_of_record_has_tags() {
-    for (on, path, key, entity) in [
-        (json!({"party": 5}), "parties", "party", "parties"),
+fn every_kind_of_record_has_tags_and_is_given_whole() {
+    let records = [
+        (
+            json!({"party": 5}),
+            "parties",
+            "party",
+            person(5, json!({})),
+        ),
         (
             json!({"opportunity": 5}),
             "opportunities",
             "opportunity",
-            "opportunities",
+            opportunities::opportunity(json!({"id": 5})),
         ),
-        (json!({"kase": 5}), "kases", "kase", "projects"),
-    ] {
+        (
+            json!({"kase": 5}),
+            "kases",
+            "kase",
+            projects::project(json!({"id": 5})),
+        ),
+    ];
+    for (on, path, key, plain) in records {
         let target = format!("/api/v2/{path}/5?embed=tags");
-        let record = json!({ key: {"id": 5, "tags": [vip()]} });
-        let script = Script::new().on("PUT", &target, 200, record.clone());
+        let with = |tags: Value| json!({ key: over(plain.clone(), json!({ "tags": tags })) });
+        let script = Script::new().on("PUT", &target, 200, with(json!([vip()])));
         let (output, log) = done(script, "tags.add", &json!({"on": on, "tags": ["VIP"]}));
         assert_eq!(
             log.sent(0).json(),
             json!({ key: {"tags": [{"name": "VIP"}]} })
         );
-        assert_eq!(output, json!({"entity": entity, "id": 5, "tags": [vip()]}));
-        let script = Script::new().on("GET", &target, 200, record).on(
-            "PUT",
-            &target,
-            200,
-            json!({ key: {"id": 5, "tags": []} }),
-        );
+        let case = if key == "kase" { "project" } else { key };
+        assert_eq!(output[case]["id"], 5);
+        assert_eq!(output[case]["createdAt"], plain["createdAt"]);
+        assert_eq!(output[case]["tags"], json!([vip()]));
+        let script = Script::new()
+            .on("GET", &target, 200, with(json!([vip()])))
+            .on("PUT", &target, 200, with(json!([])));
         let (output, _) = done(script, "tags.remove", &json!({"on": on, "tags": [12]}));
-        assert_eq!(output, json!({"entity": entity, "id": 5, "tags": []}));
+        assert_eq!(output[case]["tags"], json!([]));
     }
+}
+
+#[test]
+fn more_than_the_tags_is_read_along_when_asked() {
+    let script = Script::new().on(
+        "PUT",
+        "/api/v2/parties/9001?embed=organisation,tags",
+        200,
+        tagged(json!([vip()])),
+    );
+    let mut input = on(json!(["VIP"]));
+    input["embed"] = json!({"linked": true});
+    done(script, "tags.add", &input);
 }
 
 #[test]
@@ -69,7 +91,7 @@ fn a_tag_by_name_is_made_if_it_is_missing() {
     let made = json!([{"id": 99, "name": "Brand new", "dataTag": false}]);
     let script = Script::new().on("PUT", READ, 200, tagged(made.clone()));
     let (output, log) = done(script, "tags.add", &on(json!(["Brand new"])));
-    assert_eq!((&output["tags"], log.count()), (&made, 1));
+    assert_eq!((&output["party"]["tags"], log.count()), (&made, 1));
 }
 
 #[test]
@@ -85,14 +107,20 @@ fn a_tag_that_is_there_already_is_added_with_success() {
 fn a_data_tag_is_put_on_like_any_other() {
     let data = json!([{"id": 3, "name": "Supplier", "dataTag": true}]);
     let script = Script::new().on("PUT", READ, 200, tagged(data.clone()));
-    assert_eq!(done(script, "tags.add", &on(json!([3]))).0["tags"], data);
+    assert_eq!(
+        done(script, "tags.add", &on(json!([3]))).0["party"]["tags"],
+        data
+    );
 }
 
 #[test]
 fn no_tags_at_all_leave_the_record_as_it_is() {
     for id in ["tags.add", "tags.remove"] {
         let script = Script::new().on("GET", READ, 200, tagged(json!([vip()])));
-        assert_eq!(done(script, id, &on(json!([]))).0["tags"], json!([vip()]));
+        assert_eq!(
+            done(script, id, &on(json!([]))).0["party"]["tags"],
+            json!([vip()])
+        );
     }
 }
 
@@ -121,14 +149,17 @@ fn tags_are_taken_off_by_name_and_id() {
         log.sent(1).json(),
         json!({"party": {"tags": [{"id": 13, "_delete": true}, {"id": 14, "_delete": true}]}})
     );
-    assert_eq!(output["tags"], json!([vip()]));
+    assert_eq!(output["party"]["tags"], json!([vip()]));
 }
 
 #[test]
 fn a_tag_that_is_not_there_is_removed_with_success() {
     let script = Script::new().on("GET", READ, 200, tagged(json!([vip()])));
     let (output, log) = done(script, "tags.remove", &on(json!(["Lead", 99])));
-    assert_eq!((&output["tags"], log.count()), (&json!([vip()]), 1));
+    assert_eq!(
+        (&output["party"]["tags"], log.count()),
+        (&json!([vip()]), 1)
+    );
 }
 
 fn refusal() -> Value {
@@ -144,7 +175,7 @@ fn a_tag_that_somebody_else_takes_off_meanwhile_is_removed_with_success() {
         .on("PUT", READ, 422, refusal())
         .on("GET", READ, 200, tagged(json!([])));
     let (output, _) = done(script, "tags.remove", &on(json!(["VIP"])));
-    assert_eq!(output["tags"], json!([]));
+    assert_eq!(output["party"]["tags"], json!([]));
 }
 
 #[test]
