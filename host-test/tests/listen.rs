@@ -924,3 +924,111 @@ async fn what_the_connection_wrote_itself_is_marked_for_ten_minutes_and_skipped_
     let tag = r#"{"id": 7, "updatedAt": "2026-02-25T06:13:20Z"}"#;
     assert!(!ingress.wrote("tags.update", tag).await.unwrap());
 }
+
+/// The engine's machine is up for a while: polls, and gives out what it has, unless it goes down before it does.
+async fn up(scene: &Scene, listeners: &[Listener], minutes: u64, gives: bool) {
+    let options = ListenOptions {
+        public_url: None,
+        ..scene.options()
+    };
+    let ingress = scene.open_for(listeners.to_vec(), options).await.unwrap();
+    let mut outlet = FileOutlet::open(&scene.path("events.jsonl")).unwrap();
+    ingress.catch_up(&mut outlet).await.unwrap();
+    ingress.settle().await.unwrap();
+    for _ in 0..minutes {
+        ingress.poll_due().await.unwrap();
+        while gives && ingress.give_once(&mut outlet).await.unwrap() {}
+        scene.later(60);
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_the_case_is_given_once_however_often_the_listener_stops_and_starts() {
+    const HOUR: i64 = 3_600;
+    let scene = Scene::new();
+    let with = |trigger: &str, options: Value| Listener {
+        options: options.to_string(),
+        ..on(trigger)
+    };
+    let listeners = [
+        on("task.due"),
+        on("task.overdue"),
+        with("opportunity.stale", json!({"days": 1})),
+        with("opportunity.close-date-near", json!({"days": 2})),
+    ];
+    let milestones = scene.done("settings.list-milestones", json!({})).await;
+    let milestones = milestones["items"].as_array().unwrap();
+    let open = milestones.iter().find(|one| one["complete"] == false);
+    let open = open.unwrap()["id"].clone();
+    let party = scene.person("Inês").await;
+    let text = |at: i64| jiff::Timestamp::from_second(at).unwrap().to_string();
+    let now = || scene.fake.clock().now().as_second();
+    let task = async |due: i64| {
+        let due = text(due);
+        let task = json!({"description": "Call", "dueOn": due[..10], "dueTime": due[11..19]});
+        scene.done("tasks.create", task).await["id"].clone()
+    };
+    let deal = async |close: Option<&str>| {
+        let deal =
+            json!({"name": "Roof", "party": party, "milestone": open, "expectedCloseOn": close});
+        scene.done("opportunities.create", deal).await["id"].clone()
+    };
+    // The case already when the listener begins, and no news.
+    let old = task(now() - HOUR).await;
+    up(&scene, &listeners, 1, true).await;
+
+    let mut ours = vec![old];
+    let mut expected = Vec::new();
+    let begun = now();
+    // While it listens, while it does not, and whenever it starts.
+    for n in 0..40 {
+        let due = begun + n * 71 * 60;
+        let task = task(due).await;
+        expected.push(format!("task.due:{task}:{}", text(due)));
+        expected.push(format!("task.overdue:{task}:{}", text(due)));
+        ours.push(task);
+    }
+    for (close, near) in [("2026-03-01", "2026-02-27"), ("2026-03-02", "2026-02-28")] {
+        let deal = deal(Some(close)).await;
+        let stale = text(now() + 24 * HOUR);
+        expected.push(format!(
+            "opportunity.close-date-near:{deal}:{near}T00:00:00Z"
+        ));
+        expected.push(format!("opportunity.stale:{deal}:{stale}"));
+        ours.push(deal);
+    }
+    // Never the case: completed before it was due.
+    let early = task(begun + 20 * HOUR).await;
+    scene.done("tasks.complete", json!({"id": early})).await;
+    ours.push(early);
+
+    for n in 0.. {
+        if now() > begun + 48 * HOUR {
+            break;
+        }
+        // A new opportunity rests from now on.
+        if n % 8 == 0 && now() < begun + 20 * HOUR {
+            let deal = deal(None).await;
+            let stale = text(now() + 24 * HOUR);
+            expected.push(format!("opportunity.stale:{deal}:{stale}"));
+            ours.push(deal);
+        }
+        up(&scene, &listeners, 1 + n * 7 % 23, n % 3 != 0).await;
+        scene.later(n * 13 % 150 * 60);
+    }
+    up(&scene, &listeners, 30, true).await;
+
+    let given = std::fs::read_to_string(scene.path("events.jsonl")).unwrap();
+    let given = given.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["id"].as_str().unwrap().to_owned()
+    });
+    // The account has others, of its own.
+    let ours: Vec<String> = ours.iter().map(|id| format!(":{id}:")).collect();
+    let mut given: Vec<String> = given
+        .filter(|id| ours.iter().any(|ours| id.contains(ours)))
+        .collect();
+    given.sort();
+    expected.sort();
+    assert_eq!(given, expected);
+}

@@ -204,29 +204,42 @@ impl Filter {
     }
 
     /// Orders by the filter's `orderBy`; records without a value come last, equal ones keep their order.
-    pub(super) fn sort<F: Filterable>(&self, records: &mut [&F], state: &State, viewer: &Viewer) {
+    pub(super) fn sort<'a, F: Filterable>(
+        &self,
+        records: &mut [&'a F],
+        state: &'a State,
+        viewer: &Viewer,
+    ) {
         if self.order.is_empty() {
             return;
         }
-        records.sort_by(|left, right| {
-            for (name, direction) in &self.order {
-                let left = left.operands(name, state, viewer).into_iter().next();
-                let right = right.operands(name, state, viewer).into_iter().next();
-                let ordering = match (left, right) {
-                    (None, None) => Ordering::Equal,
-                    (None, Some(_)) => Ordering::Greater,
-                    (Some(_), None) => Ordering::Less,
-                    (Some(left), Some(right)) => match direction {
-                        Direction::Ascending => compare(&left, &right),
-                        Direction::Descending => compare(&right, &left),
-                    },
-                };
-                if ordering != Ordering::Equal {
-                    return ordering;
-                }
-            }
-            Ordering::Equal
+        let first = |record: &'a F, name: &str| {
+            let operands = record.operands(name, state, viewer);
+            operands.into_iter().next()
+        };
+        let mut keyed: Vec<(Vec<Option<Operand<'_>>>, &F)> = records
+            .iter()
+            .map(|record| {
+                let names = self.order.iter().map(|(name, _)| name);
+                (names.map(|name| first(record, name)).collect(), *record)
+            })
+            .collect();
+        keyed.sort_by(|(left, _), (right, _)| {
+            let keys = left.iter().zip(right).zip(&self.order);
+            let orderings = keys.map(|((left, right), (_, direction))| match (left, right) {
+                (None, None) => Ordering::Equal,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(_), None) => Ordering::Less,
+                (Some(left), Some(right)) => match direction {
+                    Direction::Ascending => compare(left, right),
+                    Direction::Descending => compare(right, left),
+                },
+            });
+            orderings.fold(Ordering::Equal, Ordering::then)
         });
+        for (place, (_, record)) in records.iter_mut().zip(keyed) {
+            *place = record;
+        }
     }
 }
 

@@ -363,7 +363,13 @@ impl Fake {
     /// Every change of the account since it was made, oldest first. Seeding is not a change.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
-        self.with_state(|state| state.changes.clone())
+        self.changes_since(0)
+    }
+
+    /// The same without the first so many, for those who look again and again.
+    #[must_use]
+    pub fn changes_since(&self, known: usize) -> Vec<Change> {
+        self.with_state(|state| state.changes.get(known..).unwrap_or_default().to_vec())
     }
 
     /// Number of parties.

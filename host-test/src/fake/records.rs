@@ -315,11 +315,11 @@ pub(super) fn page<'a, R: Record>(
     )
 }
 
-/// All visible records in the account's order.
-pub(super) fn in_order<R: Record>(state: &State) -> Vec<&R> {
+/// The visible records for which `keep` is true, in the account's order.
+pub(super) fn in_order<R: Record>(state: &State, mut keep: impl FnMut(&R) -> bool) -> Vec<&R> {
     let mut records: Vec<&R> = R::table(state)
         .iter()
-        .filter(|record| record.core().restricted_at.is_none())
+        .filter(|record| record.core().restricted_at.is_none() && keep(record))
         .collect();
     let updated = |record: &&R| record.core().updated_at;
     match state.behaviour.order {
@@ -364,14 +364,11 @@ pub(super) fn is_listed_since(
 
 fn show_all<R: Record>(state: &mut State, call: &Call) -> Answer {
     let since = call.since(R::ENTITY.singular())?;
-    let mut records = in_order::<R>(state);
-    if let Some(since) = since {
-        records.retain(|record| {
-            let core = record.core();
-            let which = (R::ENTITY.singular(), core.id);
-            is_listed_since(state, which, core.updated_at, since, call.now)
-        });
-    }
+    let records = in_order(state, |record: &R| {
+        let core = record.core();
+        let which = (R::ENTITY.singular(), core.id);
+        since.is_none_or(|since| is_listed_since(state, which, core.updated_at, since, call.now))
+    });
     page(state, call, records)
 }
 
@@ -397,8 +394,7 @@ fn search<R: Record>(state: &mut State, call: &Call) -> Answer {
         .split_whitespace()
         .map(str::to_lowercase)
         .collect();
-    let mut records = in_order::<R>(state);
-    records.retain(|record| {
+    let records = in_order(state, |record: &R| {
         !words.is_empty() && words.iter().all(|word| record.mentions(word, state))
     });
     page(state, call, records)
@@ -407,8 +403,7 @@ fn search<R: Record>(state: &mut State, call: &Call) -> Answer {
 fn filter<R: Record>(state: &mut State, call: &Call) -> Answer {
     let viewer = &Viewer::new(state, call);
     let filter = Filter::read::<R>(&call.root("filter")?, state, viewer)?;
-    let mut records = in_order::<R>(state);
-    records.retain(|record| filter.fits(*record, state, viewer));
+    let mut records = in_order(state, |record: &R| filter.fits(record, state, viewer));
     filter.sort(&mut records, state, viewer);
     page(state, call, records)
 }

@@ -94,8 +94,7 @@ fn show<R: Record>(state: &mut State, call: &Call) -> Answer {
 fn run<R: Record>(state: &mut State, call: &Call) -> Answer {
     let viewer = &Viewer::new(state, call);
     let filter = Filter::read::<R>(&one::<R>(state, call)?.filter, state, viewer)?;
-    let mut records = in_order::<R>(state);
-    records.retain(|record| filter.fits(*record, state, viewer));
+    let mut records = in_order(state, |record: &R| filter.fits(record, state, viewer));
     filter.sort(&mut records, state, viewer);
     page(state, call, records)
 }

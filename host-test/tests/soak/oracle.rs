@@ -2,7 +2,10 @@
 //! nothing else: it shares no code with the component.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -23,18 +26,79 @@ pub(crate) enum Kind {
     Entry,
 }
 
-/// A record as it was from one time on.
+/// A record as it was from one time on: no more of it than the rules ask for, since a long run sees a million of them.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) kind: Kind,
-    pub(crate) record: Value,
+    pub(crate) id: u64,
     /// In seconds since 1970.
     pub(crate) seen: i64,
+    /// Of a party or an entry.
+    pub(crate) sort: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) stage_changed_at: Option<Timestamp>,
+    pub(crate) closed_on: Option<Date>,
+    pub(crate) completed_at: Option<Timestamp>,
+    pub(crate) due_on: Option<Date>,
+    pub(crate) due_time: Option<Time>,
+    pub(crate) expected_close_on: Option<Date>,
+    pub(crate) probability: Option<u64>,
+    /// What the last edit of its text left.
+    pub(crate) text: Box<str>,
 }
 
 impl State {
-    fn text(&self, key: &str) -> String {
-        self.record[key].as_str().unwrap_or_default().to_owned()
+    pub(crate) fn of(kind: Kind, record: &Value, seen: i64) -> Self {
+        // Words that a rule knows.
+        const WORDS: [&str; 7] = [
+            "person",
+            "organisation",
+            "note",
+            "email",
+            "OPEN",
+            "CLOSED",
+            "COMPLETED",
+        ];
+        let text = |key: &str| record[key].as_str();
+        let word = |key: &str| WORDS.into_iter().find(|word| text(key) == Some(word));
+        let instant = |key: &str| text(key).map(|at| at.parse().unwrap());
+        let day = |key: &str| text(key).map(|day| day.parse().unwrap());
+        Self {
+            kind,
+            id: record["id"].as_u64().unwrap(),
+            seen,
+            sort: word("type").unwrap_or_default(),
+            status: word("status").unwrap_or_default(),
+            created_at: instant("createdAt").unwrap(),
+            updated_at: instant("updatedAt"),
+            stage_changed_at: instant("lastStageChangedAt"),
+            closed_on: day("closedOn"),
+            completed_at: instant("completedAt"),
+            due_on: day("dueOn"),
+            due_time: text("dueTime").map(|time| time.parse().unwrap()),
+            expected_close_on: day("expectedCloseOn"),
+            probability: record["probability"].as_u64(),
+            text: text(kind.text_key()).unwrap_or_default().into(),
+        }
+    }
+
+    /// If it was edited after it was created.
+    fn edited_at(&self) -> Option<Timestamp> {
+        self.updated_at.filter(|at| *at > self.created_at)
+    }
+}
+
+impl Kind {
+    /// The text that edits change. None of an entry.
+    pub(crate) fn text_key(self) -> &'static str {
+        match self {
+            Self::Party => "about",
+            Self::Opportunity | Self::Project => "description",
+            Self::Task => "detail",
+            Self::Entry => "",
+        }
     }
 }
 
@@ -46,14 +110,24 @@ pub(crate) struct Deleted {
     pub(crate) at: i64,
 }
 
-/// A delivery that was handed to the listener.
+/// What a delivery that was handed to the listener tells by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Handed {
-    pub(crate) event: String,
-    pub(crate) items: Vec<Value>,
+    /// Each with its record and the time that orders it, if it has one.
+    told: Vec<(EventId, u64, String)>,
     /// The listener said that it has it.
     pub(crate) acknowledged: bool,
-    pub(crate) at: i64,
+    at: i64,
+}
+
+impl Handed {
+    pub(crate) fn new(event: &str, body: &str, at: i64) -> Self {
+        Self {
+            told: by_hook_alone(event, body),
+            acknowledged: false,
+            at,
+        }
+    }
 }
 
 /// An event without its listener: `trigger:record:version`.
@@ -68,71 +142,100 @@ pub(crate) struct Past<'a> {
     /// The records in the end.
     pub(crate) last: &'a [State],
     /// From when on nothing may be missed.
-    pub(crate) begun: &'a str,
+    pub(crate) begun: Timestamp,
     /// From when on nothing happened any more.
     pub(crate) quiet: i64,
     /// The second of two changes in one second is told. Otherwise it may be taken for the first.
     pub(crate) settles: bool,
 }
 
-fn seconds(text: &str) -> Option<i64> {
-    let at: jiff::Timestamp = text.parse().ok()?;
-    Some(at.as_second())
+fn midnight(day: Date) -> i64 {
+    at(day, Time::midnight())
 }
 
-fn midnight(day: &str) -> Option<i64> {
-    seconds(&format!("{day}T00:00:00Z"))
+fn at(day: Date, time: Time) -> i64 {
+    let at = day.to_datetime(time).to_zoned(jiff::tz::TimeZone::UTC);
+    at.unwrap().timestamp().as_second()
+}
+
+/// From when on an event counts: Capsule tells of some only the day.
+#[derive(Clone, Copy, Debug)]
+enum Since {
+    Instant(Timestamp),
+    Day(Date),
+}
+
+impl Since {
+    /// Whether it is after something. What happened on a day may have happened before an instant of it.
+    fn is_after(self, begun: Timestamp) -> bool {
+        match self {
+            Self::Instant(at) => at > begun,
+            Self::Day(day) => day > jiff::tz::TimeZone::UTC.to_datetime(begun).date(),
+        }
+    }
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instant(at) => at.fmt(formatter),
+            Self::Day(day) => day.fmt(formatter),
+        }
+    }
 }
 
 /// The events that a state of a record tells of what happened to it, each with the time from which on it counts.
-fn told(state: &State) -> Vec<(EventId, String)> {
-    let record = &state.record;
-    let id = &record["id"];
-    let text = |key: &str| state.text(key);
-    let (created, updated) = (text("createdAt"), text("updatedAt"));
+fn told(state: &State) -> Vec<(EventId, Since)> {
+    let id = state.id;
     let mut told = Vec::new();
-    let mut tell = |trigger: &str, version: &str| {
-        told.push((format!("{trigger}:{id}:{version}"), version.to_owned()));
+    let mut tell = |trigger: &str, version: Since| {
+        told.push((format!("{trigger}:{id}:{version}"), version));
     };
-    let names: Vec<String> = match state.kind {
-        Kind::Party => vec!["party".into(), text("type")],
-        Kind::Opportunity => vec!["opportunity".into()],
-        Kind::Project => vec!["project".into()],
-        Kind::Task => vec!["task".into()],
+    let created = Since::Instant(state.created_at);
+    let names = match state.kind {
+        Kind::Party => vec!["party", state.sort],
+        Kind::Opportunity => vec!["opportunity"],
+        Kind::Project => vec!["project"],
+        Kind::Task => vec!["task"],
         Kind::Entry => {
-            if ["note", "email"].contains(&text("type").as_str()) {
-                tell("entry.created", &created);
+            if ["note", "email"].contains(&state.sort) {
+                tell("entry.created", created);
             }
             return told;
         }
     };
     for name in names {
-        tell(&format!("{name}.created"), &created);
-        if updated > created {
-            tell(&format!("{name}.updated"), &updated);
+        tell(&format!("{name}.created"), created);
+        if let Some(updated) = state.edited_at() {
+            tell(&format!("{name}.updated"), Since::Instant(updated));
         }
     }
     match state.kind {
         Kind::Opportunity => {
-            let moved = text("lastStageChangedAt");
-            if moved > created {
-                tell("opportunity.moved", &moved);
+            // One that never moved is closed at no time.
+            let Some(moved) = state.stage_changed_at else {
+                return told;
+            };
+            if moved > state.created_at {
+                tell("opportunity.moved", Since::Instant(moved));
             }
-            if !record["closedOn"].is_null() {
-                tell("opportunity.closed", &moved);
-                let probability = record["probability"].as_u64();
-                if probability == Some(100) {
-                    tell("opportunity.won", &moved);
-                } else if probability == Some(0) {
-                    tell("opportunity.lost", &moved);
+            if state.closed_on.is_some() {
+                tell("opportunity.closed", Since::Instant(moved));
+                match state.probability {
+                    Some(100) => tell("opportunity.won", Since::Instant(moved)),
+                    Some(0) => tell("opportunity.lost", Since::Instant(moved)),
+                    _ => {}
                 }
             }
         }
-        Kind::Project if record["status"] == "CLOSED" => {
-            tell("project.closed", &text("closedOn"));
+        Kind::Project if state.status == "CLOSED" => {
+            tell("project.closed", Since::Day(state.closed_on.unwrap()));
         }
-        Kind::Task if record["status"] == "COMPLETED" => {
-            tell("task.completed", &text("completedAt"));
+        Kind::Task if state.status == "COMPLETED" => {
+            tell(
+                "task.completed",
+                Since::Instant(state.completed_at.unwrap()),
+            );
         }
         _ => {}
     }
@@ -143,21 +246,24 @@ fn told(state: &State) -> Vec<(EventId, String)> {
 fn standing(state: &State) -> Vec<(EventId, i64)> {
     const DAY: i64 = 86_400;
     let cases = match state.kind {
-        Kind::Task if state.record["status"] == "OPEN" => {
-            let day = midnight(&state.text("dueOn"));
-            let time = format!("{}T{}Z", state.text("dueOn"), state.text("dueTime"));
-            let time = seconds(&time);
-            vec![
-                ("task.due", time.or(day)),
-                ("task.overdue", time.or(day.map(|day| day + DAY))),
+        Kind::Task if state.status == "OPEN" => {
+            let Some(day) = state.due_on else {
+                return Vec::new();
+            };
+            let time = state.due_time.map(|time| at(day, time));
+            [
+                ("task.due", Some(time.unwrap_or(midnight(day)))),
+                ("task.overdue", Some(time.unwrap_or(midnight(day) + DAY))),
             ]
         }
-        Kind::Opportunity if state.record["closedOn"].is_null() => {
-            let moved = seconds(&state.text("lastStageChangedAt"));
-            let moved = moved.or_else(|| seconds(&state.text("createdAt")));
-            let close = midnight(&state.text("expectedCloseOn"));
-            vec![
-                ("opportunity.stale", moved.map(|at| at + STALE_DAYS * DAY)),
+        Kind::Opportunity if state.closed_on.is_none() => {
+            let moved = state.stage_changed_at.unwrap_or(state.created_at);
+            let close = state.expected_close_on.map(midnight);
+            [
+                (
+                    "opportunity.stale",
+                    Some(moved.as_second() + STALE_DAYS * DAY),
+                ),
                 (
                     "opportunity.close-date-near",
                     close.map(|at| at - NEAR_DAYS * DAY),
@@ -166,33 +272,34 @@ fn standing(state: &State) -> Vec<(EventId, i64)> {
         }
         _ => return Vec::new(),
     };
-    let id = &state.record["id"];
     let cases = cases.into_iter();
     cases
         .filter_map(|(trigger, at)| {
             let at = at?;
-            let version = jiff::Timestamp::from_second(at).ok()?;
-            Some((format!("{trigger}:{id}:{version}"), at))
+            let version = Timestamp::from_second(at).ok()?;
+            Some((format!("{trigger}:{}:{version}", state.id), at))
         })
         .collect()
 }
 
 /// What deliveries alone tell: moves of projects, and changes of users. Each with its record and the time that orders it, if it has one.
-fn by_hook_alone(handed: &Handed) -> Vec<(EventId, u64, String)> {
-    let items = handed.items.iter();
+fn by_hook_alone(event: &str, body: &str) -> Vec<(EventId, u64, String)> {
+    let trigger = match event {
+        "kase/moved" => "project.moved",
+        "user/created" => "user.created",
+        "user/updated" => "user.updated",
+        "user/deleted" => "user.deleted",
+        _ => return Vec::new(),
+    };
+    let body: Value = serde_json::from_str(body).unwrap();
+    let items = body["payload"].as_array().into_iter().flatten();
     items
         .filter_map(|item| {
             let id = item["id"].as_u64()?;
-            let trigger = match handed.event.as_str() {
-                "kase/moved" => {
-                    let at = item["updatedAt"].as_str()?.to_owned();
-                    return Some((format!("project.moved:{id}:{at}"), id, at));
-                }
-                "user/created" => "user.created",
-                "user/updated" => "user.updated",
-                "user/deleted" => "user.deleted",
-                _ => return None,
-            };
+            if trigger == "project.moved" {
+                let at = item["updatedAt"].as_str()?.to_owned();
+                return Some((format!("{trigger}:{id}:{at}"), id, at));
+            }
             let digest: String = Sha256::digest(canonical(item).as_bytes())
                 .iter()
                 .take(16)
@@ -225,41 +332,36 @@ fn canonical(value: &Value) -> String {
 /// What must be given: of records that exist in the end, what their last state tells and what happened after the listening began; every
 /// deletion since; and what was acknowledged, unless a later move of the same project came before it.
 pub(crate) fn must(past: &Past<'_>) -> BTreeSet<EventId> {
-    let day = past.begun.get(..10).unwrap_or_default();
-    let mut records: BTreeMap<(Kind, Option<u64>), Vec<&State>> = BTreeMap::new();
-    for state in past.history {
-        let record = (state.kind, state.record["id"].as_u64());
-        records.entry(record).or_default().push(state);
+    let mut records: BTreeMap<(Kind, u64), Vec<&State>> = BTreeMap::new();
+    if !past.settles {
+        for state in past.history {
+            records
+                .entry((state.kind, state.id))
+                .or_default()
+                .push(state);
+        }
     }
     let states = past.last.iter().flat_map(|state| {
         let mut told = told(state);
-        if !past.settles {
-            let record = (state.kind, state.record["id"].as_u64());
-            let hidden = told_late(&records[&record], state);
+        if let Some(states) = records.get(&(state.kind, state.id)) {
+            let hidden = told_late(states, state);
             told.retain(|(id, _)| !hidden.contains(id));
         }
         told
     });
-    let after = states.filter(|(_, at)| {
-        // A day alone: what was closed on the first day may have been closed before.
-        if at.len() == 10 {
-            at.as_str() > day
-        } else {
-            at.as_str() > past.begun
-        }
-    });
+    let after = states.filter(|(_, since)| since.is_after(past.begun));
     let mut must: BTreeSet<EventId> = after.map(|(id, _)| id).collect();
-    let begun = seconds(past.begun).unwrap_or_default();
+    let begun = past.begun.as_second();
     let gone = past.deleted.iter().filter(|one| one.at > begun);
     must.extend(gone.filter_map(deletion));
     must.extend(standing_now(past));
-    let mut latest: BTreeMap<u64, String> = BTreeMap::new();
+    let mut latest: BTreeMap<u64, &str> = BTreeMap::new();
     for handed in past.handed.iter().filter(|one| one.acknowledged) {
-        for (id, record, at) in by_hook_alone(handed) {
-            let known = latest.entry(record).or_default();
-            if at >= *known {
+        for (id, record, at) in &handed.told {
+            let known = latest.entry(*record).or_default();
+            if at.as_str() >= *known {
                 *known = at;
-                must.insert(id);
+                must.insert(id.clone());
             }
         }
     }
@@ -272,10 +374,9 @@ fn told_late(states: &[&State], last: &State) -> BTreeSet<EventId> {
         told(state).into_iter().map(|(id, _)| id).collect()
     };
     let now = ids(last);
-    let stamp = &last.record["updatedAt"];
     let earlier = states
         .iter()
-        .filter(|one| one.record["updatedAt"] == *stamp);
+        .filter(|one| one.updated_at == last.updated_at);
     earlier.flat_map(|one| &now - &ids(one)).collect()
 }
 
@@ -292,17 +393,15 @@ fn standing_now(past: &Past<'_>) -> BTreeSet<EventId> {
     // From when on each record has told what it tells now.
     let mut lasting: BTreeMap<(Kind, u64), BTreeMap<EventId, i64>> = BTreeMap::new();
     for state in past.history {
-        let Some(id) = state.record["id"].as_u64() else {
-            continue;
-        };
-        let before = lasting.remove(&(state.kind, id)).unwrap_or_default();
+        let which = (state.kind, state.id);
+        let before = lasting.remove(&which).unwrap_or_default();
         let now = standing(state).into_iter().map(|(id, at)| {
             let since = before.get(&id).copied().unwrap_or(at.max(state.seen));
             (id, since)
         });
-        lasting.insert((state.kind, id), now.collect());
+        lasting.insert(which, now.collect());
     }
-    let begun = seconds(past.begun).unwrap_or_default() + AHEAD;
+    let begun = past.begun.as_second() + AHEAD;
     let exist = past.last.iter().flat_map(standing).map(|(id, _)| id);
     let exist: BTreeSet<EventId> = exist.collect();
     let lasting = lasting.into_values().flatten();
@@ -328,7 +427,7 @@ pub(crate) fn may(past: &Past<'_>) -> BTreeMap<EventId, i64> {
         for (id, _) in told(state) {
             let_in(id, state.seen);
         }
-        let which = (state.kind, state.record["id"].as_u64().unwrap_or_default());
+        let which = (state.kind, state.id);
         // What was the case only after the record had changed was never the case.
         let end = ends.insert(which, state.seen);
         for (id, at) in standing(state) {
@@ -343,8 +442,8 @@ pub(crate) fn may(past: &Past<'_>) -> BTreeMap<EventId, i64> {
         }
     }
     for handed in past.handed {
-        for (id, ..) in by_hook_alone(handed) {
-            let_in(id, handed.at);
+        for (id, ..) in &handed.told {
+            let_in(id.clone(), handed.at);
         }
     }
     may
@@ -360,31 +459,24 @@ fn deletion(deleted: &Deleted) -> Option<EventId> {
     Some(format!("{name}.deleted:{}:", deleted.id))
 }
 
-/// Last changes that were given, but not as the record is: two changes of one second are one version, and the last of them counts.
-pub(crate) fn stale(last: &[State], given: &BTreeMap<EventId, Vec<Value>>) -> BTreeSet<EventId> {
-    let mut stale = BTreeSet::new();
-    for state in last {
-        let record = &state.record;
-        let (subject, key) = match state.kind {
-            Kind::Party => ("party", "about"),
-            Kind::Opportunity => ("opportunity", "description"),
-            Kind::Project => ("project", "description"),
-            Kind::Task => ("task", "detail"),
-            Kind::Entry => continue,
+/// What the last change of each record left as its text, by the event that tells of it. Two changes of one second are one version, and the
+/// last of them counts.
+pub(crate) fn last_texts(last: &[State]) -> BTreeMap<EventId, (Kind, &str)> {
+    let changes = last.iter().filter_map(|state| {
+        let subject = match state.kind {
+            Kind::Party => "party",
+            Kind::Opportunity => "opportunity",
+            Kind::Project => "project",
+            Kind::Task => "task",
+            Kind::Entry => return None,
         };
-        let (created, updated) = (state.text("createdAt"), state.text("updatedAt"));
         // Creation and edit in one second are one creation.
-        let change = if updated > created {
-            "updated"
-        } else {
-            "created"
+        let (change, at) = match state.edited_at() {
+            Some(at) => ("updated", at),
+            None => ("created", state.created_at),
         };
-        let id = format!("{subject}.{change}:{}:{updated}", record["id"]);
-        let text = |value: &Value| value[key].as_str().unwrap_or_default().to_owned();
-        let carried = given.get(&id).into_iter().flatten();
-        if carried.into_iter().any(|data| text(data) != text(record)) {
-            stale.insert(id);
-        }
-    }
-    stale
+        let id = format!("{subject}.{change}:{}:{at}", state.id);
+        Some((id, (state.kind, &*state.text)))
+    });
+    changes.collect()
 }

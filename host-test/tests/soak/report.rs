@@ -1,10 +1,14 @@
 //! What the runs came to, as one table for people or as JSON for programs.
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Mode;
+use crate::at_once::Watch;
+use crate::course::Outcome;
+use crate::listeners::Mode;
 
 /// What was looked for and should not be there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,24 +21,6 @@ pub(crate) struct Faults {
     pub(crate) beyond: usize,
     /// Last changes that were given in a state that was not the last. Counts where two changes of one second can be told apart.
     pub(crate) stale: usize,
-}
-
-impl Faults {
-    /// Those that are there, in words; empty if there are none.
-    pub(crate) fn told(&self, settles: bool) -> String {
-        let stale = if settles { self.stale } else { 0 };
-        let counts = [
-            (self.missed, "missed"),
-            (self.doubled, "doubled"),
-            (self.beyond, "beyond"),
-            (stale, "stale"),
-        ];
-        let there = counts.iter().filter(|(count, _)| *count > 0);
-        let words: Vec<String> = there
-            .map(|(count, name)| format!("{count} {name}"))
-            .collect();
-        words.join(", ")
-    }
 }
 
 /// Seconds of the account's clock from what happened to its event, sorted.
@@ -88,6 +74,22 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Its faults in words; empty if there are none.
+    pub(crate) fn words(&self) -> String {
+        let stale = if self.settles { self.faults.stale } else { 0 };
+        let counts = [
+            (self.faults.missed, "missed"),
+            (self.faults.doubled, "doubled"),
+            (self.faults.beyond, "beyond"),
+            (stale, "stale"),
+        ];
+        let there = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = there
+            .map(|(count, name)| format!("{count} {name}"))
+            .collect();
+        words.join(", ")
+    }
+
     fn requests_an_hour(&self) -> f64 {
         self.requests as f64 / self.hours.max(f64::EPSILON)
     }
@@ -125,7 +127,7 @@ impl Row {
         ]
     }
 
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let delay =
             |delays: &Delays| json!({"p50": delays.percentile(50), "p99": delays.percentile(99)});
         json!({
@@ -179,15 +181,15 @@ hours: of the account's clock. hook, poll: seconds of that clock from what happe
 stale: in brackets where two changes of one second can't be told apart. cursor: most bytes of a feed's. B/event: bytes of the journal.";
 
 /// Tells all runs: a table where a person reads, else JSON, or what SOAK_JSON says.
-pub(crate) fn tell(rows: &[Row]) {
+pub(crate) fn tell(rows: &[&Row]) {
     let asked = std::env::var("SOAK_JSON").ok();
     let as_json = asked.map_or(!std::io::stdout().is_terminal(), |asked| asked != "0");
     if as_json {
-        println!("{}", Value::from_iter(rows.iter().map(Row::json)));
+        println!("{}", Value::from_iter(rows.iter().map(|row| row.json())));
         return;
     }
     let mut table = vec![HEADS.map(ToOwned::to_owned)];
-    table.extend(rows.iter().map(Row::cells));
+    table.extend(rows.iter().map(|row| row.cells()));
     let mut widths = [0; 18];
     for cells in &table {
         for (width, cell) in widths.iter_mut().zip(cells) {
@@ -202,4 +204,52 @@ pub(crate) fn tell(rows: &[Row]) {
         println!("{}", line.join("  "));
     }
     println!("{LEGEND}");
+}
+
+/// Tells how far a soak is, to whoever waits for it: on standard error, so that what is reported stays the same for the same runs.
+pub(crate) struct Progress<'a> {
+    runs: usize,
+    edits: u64,
+    edits_done: &'a AtomicU64,
+    begun: Instant,
+}
+
+impl<'a> Progress<'a> {
+    pub(crate) fn new(runs: usize, edits_each: u32, edits_done: &'a AtomicU64) -> Self {
+        Self {
+            runs,
+            edits: runs as u64 * u64::from(edits_each),
+            edits_done,
+            begun: Instant::now(),
+        }
+    }
+}
+
+impl Watch<Outcome> for Progress<'_> {
+    fn ended(&mut self, outcome: &Outcome) {
+        let row = &outcome.row;
+        let words = Some(row.words()).filter(|words| !words.is_empty());
+        eprintln!(
+            "seed {} by {}: {} events, {}",
+            row.seed,
+            row.mode.name(),
+            row.given,
+            words.as_deref().unwrap_or("good")
+        );
+        eprint!("{}", outcome.told);
+    }
+
+    fn meanwhile(&mut self, ended: usize) {
+        let done = self.edits_done.load(Ordering::Relaxed);
+        let left = self.begun.elapsed().as_secs_f64() / done.max(1) as f64
+            * self.edits.saturating_sub(done) as f64;
+        let left = Duration::from_secs_f64(left).as_secs().div_ceil(60);
+        eprintln!(
+            "{done} of {} edits done, {ended} of {} runs; about {} h {} min left",
+            self.edits,
+            self.runs,
+            left / 60,
+            left % 60
+        );
+    }
 }

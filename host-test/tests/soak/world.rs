@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use capsule_host::fake::{Behaviour, Clock, Fake, FakeOptions, ListOrder, SinceRule};
@@ -18,6 +19,8 @@ const BEGIN: i64 = 1_772_000_000;
 const RESTING: u32 = 12;
 /// Seconds between two of them.
 const APART: u64 = 20 * 60;
+/// Most tasks of an account that does not heed `since` for them: above 2,000 polls refuse them.
+const MOST_TASKS: usize = 1_900;
 
 pub(crate) struct World {
     pub(crate) fake: Fake,
@@ -31,7 +34,9 @@ pub(crate) struct World {
     pub(crate) deleted: Vec<Deleted>,
     /// Requests of the component.
     pub(crate) requests: u64,
-    alive: BTreeMap<(Kind, u64), Value>,
+    /// The account as its users reach it: nothing happens by itself there.
+    router: Router,
+    alive: Alive,
     milestones: Vec<u64>,
     /// A milestone at which an opportunity is open.
     open: u64,
@@ -39,6 +44,41 @@ pub(crate) struct World {
     /// Names of users that came and may go.
     guests: Vec<String>,
     changes_read: usize,
+}
+
+/// Ids of the records that exist, oldest first, and of those among them that are open.
+#[derive(Default)]
+struct Alive {
+    all: BTreeMap<Kind, Vec<u64>>,
+    open: BTreeMap<Kind, Vec<u64>>,
+}
+
+impl Alive {
+    fn put(&mut self, state: &State) {
+        place(&mut self.all, state, true);
+        place(&mut self.open, state, state.status == "OPEN");
+    }
+
+    fn remove(&mut self, kind: Kind, id: u64) {
+        for ids in [self.all.get_mut(&kind), self.open.get_mut(&kind)] {
+            if let Some(ids) = ids
+                && let Ok(at) = ids.binary_search(&id)
+            {
+                ids.remove(at);
+            }
+        }
+    }
+}
+
+fn place(ids: &mut BTreeMap<Kind, Vec<u64>>, state: &State, is_there: bool) {
+    let ids = ids.entry(state.kind).or_default();
+    match (ids.binary_search(&state.id), is_there) {
+        (Err(at), true) => ids.insert(at, state.id),
+        (Ok(at), false) => {
+            ids.remove(at);
+        }
+        _ => {}
+    }
 }
 
 /// The unknowns of Capsule, chosen by the seed. Lag and skew together decide what a poll can see in time: they go through all their pairs in
@@ -71,6 +111,15 @@ fn pick<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
     &from[rng.usize(..from.len())]
 }
 
+const KINDS: [Kind; 5] = [
+    Kind::Party,
+    Kind::Opportunity,
+    Kind::Project,
+    Kind::Task,
+    Kind::Entry,
+];
+
+/// The path of a kind's list, and the key of one.
 fn path(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::Party => ("parties", "party"),
@@ -81,10 +130,16 @@ fn path(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// What a record is stamped with now.
-pub(crate) fn whole_second(clock: &Clock) -> String {
-    let whole = jiff::Timestamp::from_second(clock.now().as_second()).unwrap();
-    whole.to_string()
+/// The record that a path ends with.
+fn named(path: &str) -> Option<(Kind, u64)> {
+    let (list, id) = path.strip_prefix('/')?.split_once('/')?;
+    let kind = KINDS.into_iter().find(|kind| self::path(*kind).0 == list)?;
+    Some((kind, id.parse().ok()?))
+}
+
+fn some(rng: &mut Rng, ids: Option<&Vec<u64>>) -> Option<u64> {
+    let ids = ids.filter(|ids| !ids.is_empty())?;
+    Some(*pick(rng, ids))
 }
 
 impl World {
@@ -99,6 +154,7 @@ impl World {
             ..FakeOptions::default()
         });
         let mut world = Self {
+            router: fake.router(),
             fake,
             rng,
             restless: 2,
@@ -106,7 +162,7 @@ impl World {
             history: Vec::new(),
             deleted: Vec::new(),
             requests: 0,
-            alive: BTreeMap::new(),
+            alive: Alive::default(),
             milestones: Vec::new(),
             open: 0,
             stages: Vec::new(),
@@ -124,7 +180,7 @@ impl World {
         for state in world.everything().await {
             world.see(state);
         }
-        world.changes_read = world.fake.changes().len();
+        world.changes_read = world.fake.changes_since(0).len();
         for _ in 0..RESTING {
             world.later(APART);
             world.open_opportunity().await;
@@ -133,10 +189,6 @@ impl World {
         let passed = u64::from(RESTING - 1) * APART;
         world.later(STALE_DAYS.unsigned_abs() * 86_400 - passed - 60);
         world
-    }
-
-    pub(crate) fn now(&self) -> String {
-        whole_second(self.fake.clock())
     }
 
     pub(crate) fn later(&self, seconds: u64) {
@@ -152,7 +204,7 @@ impl World {
             .header("content-type", "application/json")
             .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
             .unwrap();
-        let response = self.fake.router().oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         (
@@ -187,20 +239,14 @@ impl World {
     pub(crate) async fn everything(&self) -> Vec<State> {
         let mut all = Vec::new();
         let seen = self.now_in_seconds();
-        for kind in [
-            Kind::Party,
-            Kind::Opportunity,
-            Kind::Project,
-            Kind::Task,
-            Kind::Entry,
-        ] {
+        for kind in KINDS {
             let key = path(kind).0;
             let list = match kind {
                 Kind::Task => "/tasks?status=open,completed,pending".to_owned(),
                 _ => format!("/{key}"),
             };
             for record in self.list(&list, key).await {
-                all.push(State { kind, record, seen });
+                all.push(State::of(kind, &record, seen));
             }
         }
         all
@@ -211,17 +257,17 @@ impl World {
     }
 
     fn see(&mut self, state: State) {
-        let id = state.record["id"].as_u64().unwrap();
-        self.alive.insert((state.kind, id), state.record.clone());
+        self.alive.put(&state);
         self.history.push(state);
     }
 
     /// Reads again what changed since the last time.
     async fn look(&mut self) {
-        let changes = self.fake.changes();
-        let new = changes[self.changes_read..].to_vec();
-        self.changes_read = changes.len();
-        for change in new {
+        let changes = self.fake.changes_since(self.changes_read);
+        self.changes_read += changes.len();
+        let mut last: BTreeMap<(Kind, u64), usize> = BTreeMap::new();
+        let mut changed = Vec::new();
+        for (at, change) in changes.iter().enumerate() {
             let Some((kind, what)) = change.event.split_once('/') else {
                 continue;
             };
@@ -233,36 +279,48 @@ impl World {
                 _ => continue,
             };
             if what == "deleted" {
-                self.alive.remove(&(kind, change.id));
+                self.alive.remove(kind, change.id);
                 self.deleted.push(Deleted {
                     kind,
                     id: change.id,
                     at: change.at.as_second(),
                 });
+            } else {
+                last.insert((kind, change.id), at);
+                changed.push((at, kind, change.id));
+            }
+        }
+        for (at, kind, id) in changed {
+            if last.get(&(kind, id)) != Some(&at) {
+                // It is read for its last change.
                 continue;
             }
             let (list, key) = path(kind);
-            let (status, mut body) = self
-                .send("GET", &format!("/{list}/{}", change.id), None)
-                .await;
+            let (status, body) = self.send("GET", &format!("/{list}/{id}"), None).await;
             if status == 200 {
-                let record = body[key].take();
-                let seen = self.now_in_seconds();
-                self.see(State { kind, record, seen });
+                self.see(State::of(kind, &body[key], self.now_in_seconds()));
             } else {
-                self.alive.remove(&(kind, change.id));
+                self.alive.remove(kind, id);
             }
         }
     }
 
-    fn some(&mut self, kind: Kind, fits: impl Fn(&Value) -> bool) -> Option<u64> {
-        let ids: Vec<u64> = self
-            .alive
-            .iter()
-            .filter(|((of, _), record)| *of == kind && fits(record))
-            .map(|((_, id), _)| *id)
-            .collect();
-        (!ids.is_empty()).then(|| *pick(&mut self.rng, &ids))
+    fn any(&mut self, kind: Kind) -> Option<u64> {
+        some(&mut self.rng, self.alive.all.get(&kind))
+    }
+
+    /// The oldest task, where they are so many that one has to go.
+    fn too_old_a_task(&self) -> Option<u64> {
+        let tasks = self.alive.all.get(&Kind::Task)?;
+        let bounded = self.fake.options().behaviour.since_ignored_on_tasks;
+        tasks
+            .first()
+            .copied()
+            .filter(|_| bounded && tasks.len() >= MOST_TASKS)
+    }
+
+    fn open(&mut self, kind: Kind) -> Option<u64> {
+        some(&mut self.rng, self.alive.open.get(&kind))
     }
 
     /// The record that was touched last is changed once more.
@@ -270,7 +328,7 @@ impl World {
         let Some(last) = self.history.last() else {
             return;
         };
-        let id = last.record["id"].clone();
+        let id = last.id;
         let (list, key) = path(last.kind);
         let field = match last.kind {
             Kind::Party => "about",
@@ -290,7 +348,7 @@ impl World {
     }
 
     async fn open_opportunity(&mut self) {
-        let Some(party) = self.some(Kind::Party, |_| true) else {
+        let Some(party) = self.any(Kind::Party) else {
             return;
         };
         let body = json!({"opportunity": {"name": "Rests", "party": {"id": party}, "milestone": {"id": self.open}}});
@@ -347,7 +405,7 @@ impl World {
 
     /// A note is filed, mostly of now, sometimes of yesterday.
     async fn note(&mut self) {
-        let Some(party) = self.some(Kind::Party, |_| true) else {
+        let Some(party) = self.any(Kind::Party) else {
             return;
         };
         let n = self.rng.u32(..1_000_000);
@@ -357,23 +415,17 @@ impl World {
             let at = jiff::Timestamp::from_second(at).unwrap();
             body["entry"]["entryAt"] = at.to_string().into();
         }
-        let (status, mut answer) = self.send("POST", "/entries", Some(body)).await;
+        let (status, answer) = self.send("POST", "/entries", Some(body)).await;
         assert!(status < 300, "{answer}");
         // No change is told of it: its answer is all that is seen.
         let seen = self.now_in_seconds();
-        self.see(State {
-            kind: Kind::Entry,
-            record: answer["entry"].take(),
-            seen,
-        });
+        self.see(State::of(Kind::Entry, &answer["entry"], seen));
     }
 
     /// Something happens in the account.
     pub(crate) async fn edit(&mut self) {
         let n = self.rng.u32(..1_000_000);
         let name = format!("No {n}");
-        let any = |_: &Value| true;
-        let open = |record: &Value| record["status"] == "OPEN";
         let (method, path, body) = match self.rng.u8(..122) {
             0..12 => (
                 "POST",
@@ -385,22 +437,22 @@ impl World {
                 }),
             ),
             12..32 => {
-                let Some(id) = self.some(Kind::Party, any) else {
+                let Some(id) = self.any(Kind::Party) else {
                     return;
                 };
                 let body = json!({"party": {"about": name}});
                 ("PUT", format!("/parties/{id}"), Some(body))
             }
             32..42 => {
-                let Some(party) = self.some(Kind::Party, any) else {
+                let Some(party) = self.any(Kind::Party) else {
                     return;
                 };
-                let milestone = *pick(&mut self.rng, &self.milestones.clone());
+                let milestone = *pick(&mut self.rng, &self.milestones);
                 let body = json!({"opportunity": {"name": name, "party": {"id": party}, "milestone": {"id": milestone}}});
                 ("POST", "/opportunities".to_owned(), Some(body))
             }
             42..50 => {
-                let Some(id) = self.some(Kind::Opportunity, any) else {
+                let Some(id) = self.any(Kind::Opportunity) else {
                     return;
                 };
                 let body = json!({"opportunity": {"description": name}});
@@ -408,33 +460,38 @@ impl World {
             }
             50..64 => {
                 // Into any milestone: won, lost, open again.
-                let Some(id) = self.some(Kind::Opportunity, any) else {
+                let Some(id) = self.any(Kind::Opportunity) else {
                     return;
                 };
-                let milestone = *pick(&mut self.rng, &self.milestones.clone());
+                let milestone = *pick(&mut self.rng, &self.milestones);
                 let body = json!({"opportunity": {"milestone": {"id": milestone}}});
                 ("PUT", format!("/opportunities/{id}"), Some(body))
             }
             64..70 => {
-                let Some(party) = self.some(Kind::Party, any) else {
+                let Some(party) = self.any(Kind::Party) else {
                     return;
                 };
                 let body = json!({"kase": {"name": name, "party": {"id": party}}});
                 ("POST", "/kases".to_owned(), Some(body))
             }
             70..75 => {
-                let Some(id) = self.some(Kind::Project, open) else {
+                let Some(id) = self.open(Kind::Project) else {
                     return;
                 };
                 let body = json!({"kase": {"status": "CLOSED"}});
                 ("PUT", format!("/kases/{id}"), Some(body))
             }
             75..78 => {
-                let Some(id) = self.some(Kind::Project, any) else {
+                let Some(id) = self.any(Kind::Project) else {
                     return;
                 };
                 let body = json!({"kase": {"description": name}});
                 ("PUT", format!("/kases/{id}"), Some(body))
+            }
+            78..85 if let Some(id) = self.too_old_a_task() => {
+                // No change is told of it.
+                self.alive.remove(Kind::Task, id);
+                ("DELETE", format!("/tasks/{id}"), None)
             }
             78..85 => {
                 let (day, time) = self.soon();
@@ -442,15 +499,15 @@ impl World {
                 ("POST", "/tasks".to_owned(), Some(body))
             }
             98..104 => {
-                let Some(id) = self.some(Kind::Project, open) else {
+                let Some(id) = self.open(Kind::Project) else {
                     return;
                 };
-                let stage = *pick(&mut self.rng, &self.stages.clone());
+                let stage = *pick(&mut self.rng, &self.stages);
                 let body = json!({"kase": {"stage": {"id": stage}}});
                 ("PUT", format!("/kases/{id}"), Some(body))
             }
             104..108 => {
-                let Some(id) = self.some(Kind::Task, open) else {
+                let Some(id) = self.open(Kind::Task) else {
                     return;
                 };
                 let (day, time) = self.soon();
@@ -458,7 +515,7 @@ impl World {
                 ("PUT", format!("/tasks/{id}"), Some(body))
             }
             108..113 => {
-                let Some(id) = self.some(Kind::Opportunity, any) else {
+                let Some(id) = self.any(Kind::Opportunity) else {
                     return;
                 };
                 let body = json!({"opportunity": {"expectedCloseOn": self.day(20)}});
@@ -467,33 +524,33 @@ impl World {
             113..119 => return self.note().await,
             119..122 => return self.edit_users().await,
             85..92 => {
-                let Some(id) = self.some(Kind::Task, open) else {
+                let Some(id) = self.open(Kind::Task) else {
                     return;
                 };
                 let body = json!({"task": {"status": "COMPLETED"}});
                 ("PUT", format!("/tasks/{id}"), Some(body))
             }
             92..94 => {
-                let Some(id) = self.some(Kind::Task, open) else {
+                let Some(id) = self.open(Kind::Task) else {
                     return;
                 };
                 let body = json!({"task": {"detail": name}});
                 ("PUT", format!("/tasks/{id}"), Some(body))
             }
             94..96 => {
-                let Some(id) = self.some(Kind::Party, any) else {
+                let Some(id) = self.any(Kind::Party) else {
                     return;
                 };
                 ("DELETE", format!("/parties/{id}"), None)
             }
             96..98 => {
-                let Some(id) = self.some(Kind::Opportunity, any) else {
+                let Some(id) = self.any(Kind::Opportunity) else {
                     return;
                 };
                 ("DELETE", format!("/opportunities/{id}"), None)
             }
             _ => {
-                let Some(id) = self.some(Kind::Project, any) else {
+                let Some(id) = self.any(Kind::Project) else {
                     return;
                 };
                 ("DELETE", format!("/kases/{id}"), None)
@@ -502,8 +559,9 @@ impl World {
         let (status, answer) = self.send(method, &path, body).await;
         if status == 404 {
             // It went with the record that it belonged to: tasks go without a word.
-            let gone = path.rsplit_once('/').and_then(|(_, id)| id.parse().ok());
-            self.alive.retain(|(_, id), _| Some(*id) != gone);
+            if let Some((kind, id)) = named(&path) {
+                self.alive.remove(kind, id);
+            }
             return;
         }
         assert!(status < 300, "{method} {path}: {status} {answer}");
@@ -512,7 +570,7 @@ impl World {
 
     /// A person or an organisation goes, with all that is theirs.
     pub(crate) async fn remove(&mut self) {
-        if let Some(id) = self.some(Kind::Party, |_| true) {
+        if let Some(id) = self.any(Kind::Party) {
             self.send("DELETE", &format!("/parties/{id}"), None).await;
             self.look().await;
         }
