@@ -170,7 +170,9 @@ fn scalars_become_a_record_of_their_own() {
         contract
             .contains(r#"static ARTICLES_GET_INPUT: Record = Record { name: "ArticlesGetInput""#)
     );
-    assert!(contract.contains(r#"Field { json: "dryRun", doc: "", shape: Shape::Boolean, hints: &Hints::NONE }"#));
+    assert!(contract.contains(
+        r#"Field { json: "dryRun", doc: "", shape: Shape::Boolean, hints: &Hints::NONE }"#
+    ));
     assert!(row(&contract, "articles.get").contains("input: Shape::Record(&ARTICLES_GET_INPUT)"));
     assert!(row(&contract, "articles.delete").contains("output: None"));
 }
