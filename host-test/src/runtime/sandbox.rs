@@ -289,7 +289,12 @@ where
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(limits.resources);
     let meter = Arc::new(CpuMeter::default());
-    let cpu_ticks = limits.cpu_ticks;
+    // A meter that does not run shows all that the thread ever used.
+    let cpu_ticks = if has(Without::CpuMeter) {
+        limits.cpu_ticks
+    } else {
+        u64::MAX
+    };
     if has(Without::Epochs) {
         store.set_epoch_deadline(1);
     }
