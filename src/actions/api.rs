@@ -42,7 +42,7 @@ fn judged(input: ApiCall) -> Result<Call, Error> {
     };
     let mut found = Vec::new();
     let body: Option<Value> = input.body.as_deref().and_then(|text| {
-        let parsed = serde_json::from_str(text);
+        let parsed = capsule_json::parse(text.as_bytes());
         parsed
             .map_err(|error| {
                 let message = format!("this is not JSON: {error}");

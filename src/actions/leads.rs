@@ -255,7 +255,7 @@ fn left_behind(error: &Error, part: LeadPart) -> Option<u64> {
     let Error::Permanent(PermanentError::Incomplete(fault)) = error else {
         return None;
     };
-    let extra: Value = serde_json::from_str(fault.extra.as_deref()?).ok()?;
+    let extra: Value = capsule_json::parse(fault.extra.as_deref()?.as_bytes()).ok()?;
     let mut done = extra.get("done")?.as_array()?.iter();
     done.find(|one| one.get("operation").is_some_and(|told| told == operation))?
         .get("id")?

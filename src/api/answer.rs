@@ -55,7 +55,7 @@ impl Answer {
                 self.status,
                 format!(
                     "The answer has no `{key}`: {}",
-                    shown(self.body.to_string().as_bytes())
+                    shown(capsule_json::text(&self.body).as_bytes())
                 ),
             )),
         }

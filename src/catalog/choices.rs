@@ -71,7 +71,7 @@ pub async fn choices(client: &Client, request: ChoicesRequest) -> Result<ChoiceP
 fn parsed(request: &ChoicesRequest) -> Result<(Value, Vec<Value>), Error> {
     let mut faults = Vec::new();
     let mut parse = |text: &str, pointer: String| {
-        serde_json::from_str(text).unwrap_or_else(|error| {
+        capsule_json::parse(text.as_bytes()).unwrap_or_else(|error| {
             faults.push(violation(
                 pointer,
                 "type",
@@ -117,7 +117,7 @@ fn parsed(request: &ChoicesRequest) -> Result<(Value, Vec<Value>), Error> {
 
 fn choice(offered: Offered) -> Choice {
     Choice {
-        value: offered.value.to_string(),
+        value: capsule_json::text(&offered.value),
         label: offered.label,
         detail: offered.detail,
         group: offered.group,
@@ -131,7 +131,7 @@ fn labels(all: &[Offered], values: &[Value], digits_are_id: bool) -> Vec<Choice>
     let text = |value: &Value| {
         value
             .as_str()
-            .map_or_else(|| value.to_string(), ToOwned::to_owned)
+            .map_or_else(|| capsule_json::text(value), ToOwned::to_owned)
     };
     let stored = |value: &Value| {
         let by_value = all

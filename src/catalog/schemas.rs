@@ -102,7 +102,10 @@ fn rendered(operation: Described) -> Rendered {
 }
 
 fn pair(id: &str, rendered: &Rendered) -> SchemaPair {
-    let (input, output) = (rendered.input.to_string(), rendered.output.to_string());
+    let (input, output) = (
+        capsule_json::text(&rendered.input),
+        capsule_json::text(&rendered.output),
+    );
     // A line break stands in no JSON that is written on one line: the pair can't be cut in another place.
     let fingerprint = format!(
         "{:016x}",

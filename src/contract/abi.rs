@@ -411,7 +411,7 @@ impl Lift<'_> {
                     }
                     name
                 }
-                Some(other) => other.to_string(),
+                Some(other) => capsule_json::text(&other),
                 None => String::new(),
             };
             if object.contains_key(&name) {

@@ -232,75 +232,78 @@ impl Judge {
         let Value::Object(object) = value else {
             return self.wrong_type(at, "an object", value);
         };
-        if self.reading == Reading::Input {
-            for key in object
-                .keys()
-                .filter(|key| !record.fields.iter().any(|field| field.json == key.as_str()))
-            {
-                if self.full() {
-                    return;
-                }
-                let near = nearest(key, record.fields.iter().map(|field| field.json), 3);
-                let message = match near.as_slice() {
-                    [] => {
-                        let all: Vec<_> = record.fields.iter().map(|field| field.json).collect();
-                        format!(
-                            "there is no field `{}` here; there are: {}",
-                            brief(key),
-                            all.join(", ")
-                        )
-                    }
-                    near => format!(
-                        "there is no field `{}` here; did you mean {}?",
+        match self.reading {
+            Reading::Input => self.given(at, record, object),
+            Reading::Answer => self.answered(at, record, object),
+        }
+    }
+
+    /// What a caller wrote: every key has to be known.
+    fn given(&mut self, at: At<'_>, record: &Record, object: &mut Map<String, Value>) {
+        let names = || record.fields.iter().map(|field| field.json);
+        for key in object
+            .keys()
+            .filter(|key| !names().any(|name| name == *key))
+        {
+            if self.full() {
+                return;
+            }
+            let near = nearest(key, names(), 3);
+            let message = match near.as_slice() {
+                [] => {
+                    let all: Vec<_> = names().collect();
+                    format!(
+                        "there is no field `{}` here; there are: {}",
                         brief(key),
-                        quoted(near)
-                    ),
-                };
-                self.fault(At::Key(&at, key), "unknown-field", message);
+                        all.join(", ")
+                    )
+                }
+                near => format!(
+                    "there is no field `{}` here; did you mean {}?",
+                    brief(key),
+                    quoted(near)
+                ),
+            };
+            self.fault(At::Key(&at, key), "unknown-field", message);
+        }
+        for field in record.fields {
+            match object.get_mut(field.json) {
+                // Null stands for left out, except where a change is meant.
+                Some(value) if !value.is_null() || matches!(field.shape, Shape::Change(_)) => {
+                    self.field(at, field, value);
+                }
+                found => {
+                    let null = found.is_some();
+                    self.missing(at, field, null);
+                }
             }
         }
-        match self.reading {
-            Reading::Input => {
-                for field in record.fields {
-                    match object.get_mut(field.json) {
-                        // Null stands for left out, except where a change is meant.
-                        Some(value)
-                            if !value.is_null() || matches!(field.shape, Shape::Change(_)) =>
-                        {
-                            self.field(at, field, value);
-                        }
-                        found => {
-                            let null = found.is_some();
-                            self.missing(at, field, null);
-                        }
-                    }
+    }
+
+    /// What the vendor wrote: what is not known, and what is null, goes; what it left out is filled in.
+    fn answered(&mut self, at: At<'_>, record: &Record, object: &mut Map<String, Value>) {
+        object.retain(|key, value| {
+            let mut fields = record.fields.iter();
+            match fields.find(|field| field.json == key.as_str()) {
+                Some(field) if !value.is_null() => {
+                    self.field(at, field, value);
+                    true
                 }
+                _ => false,
             }
-            Reading::Answer => {
-                object.retain(|key, value| {
-                    let mut fields = record.fields.iter();
-                    match fields.find(|field| field.json == key.as_str()) {
-                        Some(field) if !value.is_null() => {
-                            self.field(at, field, value);
-                            true
-                        }
-                        _ => false,
-                    }
-                });
-                for field in record.fields {
-                    // An option is most often nothing: that is known without looking for it.
-                    if matches!(field.shape, Shape::Option(_) | Shape::Change(_))
-                        || object.contains_key(field.json)
-                    {
-                        continue;
-                    }
-                    match empty(field) {
-                        Some(empty) => {
-                            object.insert(field.json.to_owned(), empty);
-                        }
-                        None => self.missing(at, field, false),
-                    }
+        });
+        for field in record.fields {
+            // An option is most often nothing: that is known without looking for it.
+            if matches!(field.shape, Shape::Option(_) | Shape::Change(_))
+                || object.contains_key(field.json)
+            {
+                continue;
+            }
+            match empty(field) {
+                Some(empty) => {
+                    object.insert(field.json.to_owned(), empty);
                 }
+                None => self.missing(at, field, false),
             }
         }
     }

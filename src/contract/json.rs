@@ -80,7 +80,7 @@ pub(crate) fn decimal(text: &str) -> Option<f64> {
     let [whole, fraction] = [whole.trim_start_matches('0'), fraction]
         .map(|digits| if digits.is_empty() { "0" } else { digits });
     let number: Value =
-        serde_json::from_str(&format!("{sign}{whole}.{fraction}{exponent}")).ok()?;
+        capsule_json::parse(format!("{sign}{whole}.{fraction}{exponent}").as_bytes()).ok()?;
     number.as_f64()
 }
 
@@ -238,7 +238,7 @@ pub(crate) fn from_entries<T>(rows: Vec<T>, pair: impl Fn(T) -> (Value, Value)) 
         let (key, value) = pair(row);
         let name = match key {
             Value::String(text) => text,
-            other => other.to_string(),
+            other => capsule_json::text(&other),
         };
         object.insert(name, value);
     }
@@ -314,7 +314,7 @@ pub(crate) fn optional_text_of(value: Value) -> Option<String> {
 
 /// The JSON that a text holds; a text that holds none is a text.
 pub(crate) fn value_of(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+    capsule_json::parse(text.as_bytes()).unwrap_or_else(|_| text.into())
 }
 
 #[allow(dead_code)] // For fields tagged `@json base64`.

@@ -240,7 +240,7 @@ fn text_of(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text_of).collect::<Vec<_>>().join(";"),
-        other => other.to_string(),
+        other => capsule_json::text(other),
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) async fn handle(
                 listening, named, &sent, *id, item, &again, &places, &carrier,
             ) {
                 Given::Event(found) => {
-                    let size = found.data.to_string().len();
+                    let size = capsule_json::text(&found.data).len();
                     if size > room {
                         outcome.refused = Some("The delivery gives more than 8 MiB of events: the rest was left out. Poll.".into());
                         return Ok(outcome);
@@ -215,7 +215,7 @@ fn one(
         };
         return found(
             fact,
-            json!({"event": sent.event, "payload": item.to_string()}),
+            json!({"event": sent.event, "payload": capsule_json::text(item)}),
         );
     }
     if listening.subject == Subject::User {
@@ -256,7 +256,7 @@ fn shaped_or_refused(
 /// The version of what has no time: the first 128 bits of its canonical JSON. Keys are sorted, since `Value` keeps them so.
 fn hashed(item: &Value) -> Fact {
     Fact {
-        version: short(item.to_string().as_bytes()),
+        version: short(capsule_json::text(item).as_bytes()),
         at: None,
     }
 }

@@ -43,7 +43,7 @@ impl Found {
             trigger: self.trigger.id.into(),
             record_id: self.record.to_string(),
             occurred_at: self.fact.at,
-            data: self.data.to_string(),
+            data: capsule_json::text(&self.data),
         }
     }
 

@@ -40,7 +40,7 @@ impl Listening {
         let mut options = if listener.options.trim().is_empty() {
             Value::Object(Map::new())
         } else {
-            serde_json::from_str(&listener.options).map_err(|error| {
+            capsule_json::parse(listener.options.as_bytes()).map_err(|error| {
                 invalid(
                     format!("{at}/options"),
                     "type",

@@ -187,7 +187,7 @@ fn untyped_one(id: String, trigger: typed::Trigger, mode: DeliveryMode) -> Resul
     Ok(Listener {
         id,
         trigger: known.id.into(),
-        options: options.to_string(),
+        options: capsule_json::text(&options),
         mode,
     })
 }

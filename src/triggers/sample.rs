@@ -41,7 +41,7 @@ pub(super) async fn sample(
         let told = match (listening.change, listening.subject) {
             (_, Subject::User) => Some((
                 Fact {
-                    version: short(row.to_string().as_bytes()),
+                    version: short(capsule_json::text(&row).as_bytes()),
                     at: None,
                 },
                 shaped(listening, row),

@@ -18,10 +18,6 @@ use crate::{
 /// What a component starts with: magic, version 13, layer 1. A core module has version 1, layer 0.
 const COMPONENT_HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
-/// A function is put into its callers only where that is next to free: nearly as fast as with the threshold of `opt-level = "s"`, and 80 KB
-/// less.
-const INLINE_SELDOM: [&str; 2] = ["-C", "llvm-args=--inline-threshold=5"];
-
 /// Where the built components lie.
 #[derive(Debug)]
 pub(crate) struct Components {
@@ -128,7 +124,6 @@ impl<'a> Workshop<'a> {
             // time. This variable, which Rust's own build uses, brings the hash back. Without it all would only be slower.
             .env("__CARGO_DEFAULT_LIB_METADATA", "capsule-crm")
             .arg("--")
-            .args(INLINE_SELDOM)
             .args(flags);
         step::run(&format!("compiling {what}"), &mut cargo)?;
         let file = self.folder.join(TARGET).join("guest/capsule_crm.wasm");
