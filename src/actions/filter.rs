@@ -1,8 +1,9 @@
 //! Filters, judged before they are sent (API reference 4).
 
 use super::body::put_list;
+use super::read::{Speller, counted, page};
 use crate::actions::faults::Faults;
-use crate::api::{Client, violation};
+use crate::api::{Call, Client, Span, record, violation};
 use crate::bindings::capsule::crm::types::{
     FilterClause, FilterCondition, FilterOperator as Op, FilterOrder, Ref,
 };
@@ -10,26 +11,99 @@ use crate::bindings::integration::connector::types::{Error, Violation};
 use crate::contract::{Json, brief, is_date, nearest};
 use crate::model::field::Entity;
 use crate::model::filter::{FilterField, FilterType, fields, operators};
+use crate::model::{Embeds, Kind};
 use serde_json::{Map, Value, json};
 
-/// A filter as Capsule wants it. Nothing but definitions is asked for, and those only where a custom field is named.
+/// A filter that was judged.
+pub(super) struct Filter {
+    /// As Capsule wants it.
+    pub(super) body: Value,
+    /// Names that it is left to Capsule to understand.
+    mentions: Vec<Mention>,
+}
+
+/// A name in a condition.
+struct Mention {
+    field: String,
+    name: Ref,
+    pointer: String,
+}
+
+impl Filter {
+    /// Tells of names that mean nothing in the account. To be asked where a filter found nothing: Capsule answers a misspelt tag with an
+    /// empty page and no word.
+    ///
+    /// # Errors
+    /// `invalid-input` with the nearest names, and what sending gives.
+    pub(super) async fn explain(&self, client: &Client, entity: Entity) -> Result<(), Error> {
+        let mut faults = Faults::default();
+        for one in &self.mentions {
+            let fault = client
+                .unknown(entity, &one.field, &one.name, None, &one.pointer)
+                .await?;
+            fault.into_iter().for_each(|fault| faults.add(fault));
+        }
+        faults.settle()
+    }
+}
+
+/// A page of what a filter finds.
+///
+/// # Errors
+/// What [`filter`] and [`Filter::explain`] give, `stale-cursor`, and what sending gives.
+pub(super) async fn filtered<P: Json>(
+    client: &Client,
+    kind: Kind,
+    (conditions, order_by): (&[FilterClause], &[FilterOrder]),
+    embeds: &Embeds,
+    span: Span<'_>,
+) -> Result<P, Error> {
+    let entity = kind.entity();
+    let first = span.cursor.is_none();
+    let filter = filter(client, entity, conditions, order_by).await?;
+    let speller = Speller::new(client, kind, embeds).await?;
+    let call = Call::ask(
+        &[entity.path(), "filters", "results"],
+        json!({ "filter": filter.body }),
+    );
+    let call = counted(call, embeds);
+    let told = page(client, &call, entity.path(), span, &|row| {
+        speller.spell(row)
+    })
+    .await?;
+    let found = told.get("items").and_then(Value::as_array);
+    if first && found.is_some_and(Vec::is_empty) {
+        filter.explain(client, entity).await?;
+    }
+    record(&call, 200, told)
+}
+
+/// Judges a filter. Nothing but what it names is asked for: definitions of custom fields, and users and teams, which Capsule compares by id
+/// (API reference 4.1).
+///
+/// # Errors
+/// `invalid-input` for a field that is not known, an operator that does not fit it, or a custom field, a user or a team that is not there;
+/// `ambiguous`; and what sending gives.
 pub(super) async fn filter(
     client: &Client,
     entity: Entity,
     conditions: &[FilterClause],
     order_by: &[FilterOrder],
-) -> Result<Value, Error> {
-    let mut faults = Faults::default();
+) -> Result<Filter, Error> {
+    let mut judging = Judging {
+        client,
+        entity,
+        faults: Faults::default(),
+        mentions: Vec::new(),
+    };
     let mut clauses = Vec::new();
     for (index, clause) in conditions.iter().enumerate() {
         let pointer = format!("/conditions/{index}");
         match clause {
-            FilterClause::Condition(one) => {
-                clauses.extend(condition(client, entity, one, &pointer, &mut faults).await?)
-            }
+            FilterClause::Condition(one) => clauses.extend(judging.condition(one, &pointer).await?),
             FilterClause::AnyOf(all) => {
                 if all.is_empty() {
-                    faults.add(violation(
+                    judging.faults.add(violation(
                         &*pointer,
                         "required",
                         "none of no conditions can hold; name one, or leave the group out",
@@ -37,16 +111,8 @@ pub(super) async fn filter(
                 }
                 let mut group = Vec::new();
                 for (position, one) in all.iter().enumerate() {
-                    group.extend(
-                        condition(
-                            client,
-                            entity,
-                            one,
-                            &format!("{pointer}/{position}"),
-                            &mut faults,
-                        )
-                        .await?,
-                    );
+                    let pointer = format!("{pointer}/{position}");
+                    group.extend(judging.condition(one, &pointer).await?);
                 }
                 // API reference 6, point 13: the likely form.
                 clauses.push(json!({ "conditions": group }));
@@ -55,24 +121,73 @@ pub(super) async fn filter(
     }
     let mut orders = Vec::new();
     for (index, order) in order_by.iter().enumerate() {
-        let field = filter_field(
-            client,
-            entity,
-            &order.field,
-            &format!("/orderBy/{index}/field"),
-        )
-        .await;
-        if let Some(field) = faults.note(field)? {
+        let pointer = format!("/orderBy/{index}/field");
+        let field = filter_field(client, entity, &order.field, &pointer).await;
+        if let Some(field) = judging.faults.note(field)? {
             orders.push(
                 json!({"field": field.name, "direction": order.direction_or_default().to_json()}),
             );
         }
     }
-    faults.settle()?;
-    let mut filter = Map::new();
-    filter.insert("conditions".into(), Value::Array(clauses));
-    put_list(&mut filter, "orderBy", orders);
-    Ok(Value::Object(filter))
+    judging.faults.settle()?;
+    let mut body = Map::new();
+    body.insert("conditions".into(), Value::Array(clauses));
+    put_list(&mut body, "orderBy", orders);
+    Ok(Filter {
+        body: Value::Object(body),
+        mentions: judging.mentions,
+    })
+}
+
+/// A filter while it is judged.
+struct Judging<'a> {
+    client: &'a Client,
+    entity: Entity,
+    faults: Faults,
+    mentions: Vec<Mention>,
+}
+
+impl Judging<'_> {
+    /// A condition as Capsule wants it; none if something is wrong with it.
+    async fn condition(
+        &mut self,
+        condition: &FilterCondition,
+        pointer: &str,
+    ) -> Result<Option<Value>, Error> {
+        let at = format!("{pointer}/field");
+        let field = filter_field(self.client, self.entity, &condition.field, &at).await;
+        let Some(field) = self.faults.note(field)? else {
+            return Ok(None);
+        };
+        let operator = condition.operator;
+        let mut value = condition.value.clone().map(Json::to_json);
+        if let Some(fault) = misfit(&field, operator, value.as_ref(), pointer) {
+            self.faults.add(fault);
+            return Ok(None);
+        }
+        if field.holds == FilterType::Reference
+            && let Some(Value::String(name)) = &value
+        {
+            let name = Ref::Name(name.clone());
+            let pointer = format!("{pointer}/value");
+            let id = match field.name.as_str() {
+                "owner" => Some(self.client.user(&name, &pointer).await),
+                "team" => Some(self.client.team(&name, &pointer).await),
+                _ => None,
+            };
+            match id {
+                Some(id) => value = self.faults.note(id)?.map(Value::from),
+                None => self.mentions.push(Mention {
+                    field: field.name.clone(),
+                    name,
+                    pointer,
+                }),
+            }
+        }
+        Ok(Some(
+            json!({"field": field.name, "operator": operator.to_json(), "value": value}),
+        ))
+    }
 }
 
 /// A field of a filter, with its name as Capsule wants it.
@@ -168,37 +283,6 @@ fn quoted(names: &[&str]) -> String {
         .map(|name| format!("`{name}`"))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// A condition as Capsule wants it; none if something is wrong with it.
-async fn condition(
-    client: &Client,
-    entity: Entity,
-    condition: &FilterCondition,
-    pointer: &str,
-    faults: &mut Faults,
-) -> Result<Option<Value>, Error> {
-    let field = filter_field(
-        client,
-        entity,
-        &condition.field,
-        &format!("{pointer}/field"),
-    )
-    .await;
-    let Some(field) = faults.note(field)? else {
-        return Ok(None);
-    };
-    let FilterCondition {
-        operator, value, ..
-    } = condition;
-    let value = value.clone().map(Json::to_json);
-    if let Some(fault) = misfit(&field, *operator, value.as_ref(), pointer) {
-        faults.add(fault);
-        return Ok(None);
-    }
-    Ok(Some(
-        json!({"field": field.name, "operator": operator.to_json(), "value": value}),
-    ))
 }
 
 /// What does not fit the field, if anything.

@@ -19,7 +19,7 @@ mod filter;
 pub mod hooks;
 pub mod leads;
 mod many;
-mod names;
+pub(crate) mod names;
 pub mod opportunities;
 pub mod organisations;
 pub mod parties;

@@ -2,7 +2,7 @@
 
 use super::deal::{self, Move, Upsert};
 use super::deletion::gone;
-use super::filter::filter as judged;
+use super::filter::{filter as judged, filtered};
 use super::read::{self, deleted, page_of};
 use crate::api::{Call, Client, Span, record};
 use crate::bindings::capsule::crm::types::{
@@ -16,7 +16,7 @@ use crate::bindings::capsule::crm::types::{
 use crate::bindings::integration::connector::types::Error;
 use crate::contract::Checked;
 use crate::model::{Embeds, Kind};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Create an opportunity.
 ///
@@ -110,8 +110,8 @@ pub async fn search(
 /// Filter opportunities.
 ///
 /// # Errors
-/// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; `stale-cursor`; and what
-/// sending gives.
+/// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; for a name that nothing
+/// has; `stale-cursor`; and what sending gives.
 pub async fn filter(
     client: &Client,
     input: FilterOpportunities,
@@ -119,7 +119,7 @@ pub async fn filter(
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
     let wanted = (&*input.conditions, &*input.order_by);
-    deal::filter(client, Kind::Opportunity, wanted, &embeds, span).await
+    filtered(client, Kind::Opportunity, wanted, &embeds, span).await
 }
 
 /// Delete an opportunity.
@@ -289,16 +289,25 @@ pub async fn list_projects(
 /// Sum up opportunities.
 ///
 /// # Errors
-/// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; and what sending gives.
+/// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; for a name that nothing
+/// has; and what sending gives.
 pub async fn get_total_value(
     client: &Client,
     input: ValueOpportunities,
 ) -> Result<Checked<TotalValue>, Error> {
-    let filter = judged(client, Kind::Opportunity.entity(), &input.conditions, &[]).await?;
+    let entity = Kind::Opportunity.entity();
+    let filter = judged(client, entity, &input.conditions, &[]).await?;
     // Not documented, used by the vendor's own client (API reference 3.2).
-    let call = Call::ask(&["opportunities", "value"], json!({ "filter": filter }));
+    let call = Call::ask(
+        &["opportunities", "value"],
+        json!({ "filter": filter.body }),
+    );
     let answer = client.send(&call).await?;
     let body = answer.body;
+    let total = body.get("totalValue").and_then(Value::as_f64);
+    if total.unwrap_or_default() == 0.0 {
+        filter.explain(client, entity).await?;
+    }
     let part = |key: &str| body.get(key).cloned().unwrap_or_default();
     let total = json!({
         "total": part("totalValue"),

@@ -1,7 +1,7 @@
 //! People and organisations alike.
 
 use super::deletion::gone;
-use super::filter::filter as judged;
+use super::filter::filtered;
 use super::read::{self, deleted, one, page_of};
 use super::timeline::entries;
 use crate::api::{Call, Client, Span};
@@ -14,7 +14,6 @@ use crate::bindings::integration::connector::types::Error;
 use crate::contract::Checked;
 use crate::model::field::Entity;
 use crate::model::{Embeds, Kind};
-use serde_json::json;
 
 /// Read a party.
 ///
@@ -67,16 +66,19 @@ pub async fn search(client: &Client, input: SearchParties) -> Result<Checked<Par
 /// Filter parties.
 ///
 /// # Errors
-/// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; `stale-cursor`; and what
-/// sending gives.
+/// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; for a name that nothing
+/// has; `stale-cursor`; and what sending gives.
 pub async fn filter(client: &Client, input: FilterParties) -> Result<Checked<PartyPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    let filter = judged(client, Entity::Parties, &input.conditions, &input.order_by).await?;
-    let call = Call::ask(
-        &["parties", "filters", "results"],
-        json!({ "filter": filter }),
-    );
-    page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await
+    let wanted = (&*input.conditions, &*input.order_by);
+    filtered(
+        client,
+        Kind::Party,
+        wanted,
+        &Embeds::from(&input.embed),
+        span,
+    )
+    .await
 }
 
 /// Delete a party.

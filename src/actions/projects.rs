@@ -2,6 +2,7 @@
 
 use super::deal::{self, Move, Upsert};
 use super::deletion::gone;
+use super::filter::filtered;
 use super::read::{self, deleted};
 use crate::api::{Client, Span};
 use crate::bindings::capsule::crm::types::{
@@ -88,13 +89,13 @@ pub async fn search(client: &Client, input: SearchProjects) -> Result<Checked<Pr
 /// Filter projects.
 ///
 /// # Errors
-/// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; `stale-cursor`; and what
-/// sending gives.
+/// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; for a name that nothing
+/// has; `stale-cursor`; and what sending gives.
 pub async fn filter(client: &Client, input: FilterProjects) -> Result<Checked<ProjectPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
     let wanted = (&*input.conditions, &*input.order_by);
-    deal::filter(client, Kind::Project, wanted, &embeds, span).await
+    filtered(client, Kind::Project, wanted, &embeds, span).await
 }
 
 /// Delete a project.

@@ -194,7 +194,7 @@ pub(super) async fn listed<P: Json>(
 }
 
 /// The same before it has a type: one body for all of them.
-async fn page(
+pub(super) async fn page(
     client: &Client,
     call: &Call,
     key: &str,

@@ -296,11 +296,9 @@ fn violations(body: Option<&Value>, message: &str, status: u16) -> Vec<Violation
             (false, true) => format!("{resource}: "),
             (true, true) => String::new(),
         };
-        found.push(violation(
-            vendor_pointer(resource, field),
-            "vendor",
-            format!("{place}{}", text("message")),
-        ));
+        let (pointer, message) = (vendor_pointer(resource, field), text("message"));
+        let message = format!("{place}{message}{}", where_listed(&pointer, message));
+        found.push(violation(pointer, "vendor", message));
     }
     if found.is_empty() {
         let told = if message.is_empty() {
@@ -311,6 +309,32 @@ fn violations(body: Option<&Value>, message: &str, status: u16) -> Vec<Violation
         found.push(violation("", "vendor", told));
     }
     found
+}
+
+/// Which operation tells what there is, by where the input names it.
+pub(crate) const LISTS: [(&str, &str); 11] = [
+    ("/tags", "tags.list-all"),
+    ("/owner", "settings.list-users"),
+    ("/team", "settings.list-teams"),
+    ("/pipeline", "settings.list-pipelines"),
+    ("/milestone", "settings.list-milestones"),
+    ("/lostReason", "settings.list-lost-reasons"),
+    ("/board", "settings.list-boards"),
+    ("/stage", "settings.list-stages"),
+    ("/category", "settings.list-categories"),
+    ("/activityType", "settings.list-activity-types"),
+    ("/definition", "tracks.list-definitions"),
+];
+
+/// Where to look if Capsule does not know a record by its id.
+fn where_listed(pointer: &str, message: &str) -> String {
+    let list = LISTS.iter().find(|(place, _)| *place == pointer);
+    match list {
+        Some((_, operation)) if message.ends_with("not found") => {
+            format!("; `{operation}` tells what there is, and a name does as well as an id")
+        }
+        _ => String::new(),
+    }
 }
 
 /// Where the caller's input holds what Capsule complains about: rows of a record are named by their resource, the record's own fields by

@@ -8,6 +8,7 @@ mod client;
 mod directory;
 mod error;
 pub(crate) mod headers;
+mod mention;
 mod once;
 mod page;
 mod raw;
@@ -22,7 +23,8 @@ pub(crate) use answer::record;
 pub use call::{Call, Method};
 pub(crate) use call::{for_header, form};
 pub use client::{API_BASE, Client, Settings};
-pub(crate) use directory::resolve;
+#[cfg(test)]
+pub(crate) use error::LISTS;
 pub use error::{
     ambiguous, conflict, fault, forbidden, incomplete, invalid, is_not_found, malformed, not_found,
     stale_cursor, too_large, unsupported, violation,

@@ -3,10 +3,13 @@
 
 use super::listening::Listening;
 use super::rule::Change;
-use crate::api::{Client, Course, Roster, resolve};
+use crate::actions::names::field_pointer;
+use crate::api::Client;
 use crate::bindings::capsule::crm::types::Ref;
 use crate::bindings::integration::connector::types::{Error, PermanentError, Violation};
 use crate::contract::{Json, fingerprint};
+use crate::model::Kind;
+use crate::model::field::Entity;
 use serde_json::Value;
 
 /// What can be named beside the filter.
@@ -57,23 +60,16 @@ pub(super) async fn look_up(
         let at = at(place);
         for (option, value) in named(listening) {
             if option == "filter/fields" {
-                for name in value
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .map(|(name, _)| name)
-                {
-                    note(&mut unknown, field(client, listening, name, &at).await)?;
+                for (name, _) in value.as_object().into_iter().flatten() {
+                    unknown.extend(field(client, listening, name, &at).await?);
                 }
                 continue;
             }
-            let found = one(client, listening, &option, value, &at).await;
+            let fault = name(client, listening, &option, value, &at).await?;
             if option == "filter/tag" {
-                let mut unused = Vec::new();
-                note(&mut unused, found)?;
-                notes.extend(unused.into_iter().map(|one| one.message));
+                notes.extend(fault.map(|fault| fault.message));
             } else {
-                note(&mut unknown, found)?;
+                unknown.extend(fault);
             }
         }
     }
@@ -83,86 +79,54 @@ pub(super) async fn look_up(
     Err(Error::Permanent(PermanentError::InvalidInput(unknown)))
 }
 
-fn note(unknown: &mut Vec<Violation>, found: Result<(), Error>) -> Result<(), Error> {
-    match found {
-        Err(Error::Permanent(PermanentError::InvalidInput(violations))) => {
-            unknown.extend(violations);
-            Ok(())
-        }
-        Err(Error::Permanent(PermanentError::Ambiguous(_))) => Ok(()),
-        other => other,
-    }
-}
-
-/// A custom field; a key of digits alone is an id.
-async fn field(client: &Client, listening: &Listening, key: &str, at: &str) -> Result<(), Error> {
+/// What is wrong with a custom field. A key of digits alone is an id.
+async fn field(
+    client: &Client,
+    listening: &Listening,
+    key: &str,
+    at: &str,
+) -> Result<Vec<Violation>, Error> {
     let Some(kind) = listening.subject.kind() else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     if key.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let pointer = key.replace('~', "~0").replace('/', "~1");
-    let pointer = format!("{at}/filter/fields/{pointer}");
     let name = Ref::Name(key.to_owned());
-    client.definition(kind.entity(), &name, &pointer).await?;
-    Ok(())
+    let pointer = field_pointer(&format!("{at}/filter"), &name);
+    match client.definition(kind.entity(), &name, &pointer).await {
+        Ok(_) | Err(Error::Permanent(PermanentError::Ambiguous(_))) => Ok(Vec::new()),
+        Err(Error::Permanent(PermanentError::InvalidInput(faults))) => Ok(faults),
+        Err(error) => Err(error),
+    }
 }
 
-async fn one(
+/// Why a name means nothing.
+async fn name(
     client: &Client,
     listening: &Listening,
     option: &str,
     value: &Value,
     at: &str,
-) -> Result<(), Error> {
+) -> Result<Option<Violation>, Error> {
+    let field = match option {
+        "creator" => "owner",
+        "reason" => "lostReason",
+        _ => option.trim_start_matches("filter/"),
+    };
+    let within = match field {
+        "milestone" => listening.condition("pipeline"),
+        "stage" => listening.condition("board"),
+        _ => None,
+    };
+    let within = within.map(|way| Ref::from_json(way.clone()));
+    let entity = listening
+        .subject
+        .kind()
+        .map_or(Entity::Parties, Kind::entity);
     let wanted = Ref::from_json(value.clone());
     let pointer = format!("{at}/{option}");
-    match option {
-        "filter/owner" | "creator" => client.user(&wanted, &pointer).await?,
-        "filter/team" => client.team(&wanted, &pointer).await?,
-        "filter/pipeline" => client.chosen(Roster::Pipelines, &wanted, &pointer).await?,
-        "filter/board" => client.chosen(Roster::Boards, &wanted, &pointer).await?,
-        "filter/category" => client.chosen(Roster::Categories, &wanted, &pointer).await?,
-        "reason" => {
-            client
-                .chosen(Roster::LostReasons, &wanted, &pointer)
-                .await?
-        }
-        "filter/milestone" => step(client, listening, Course::Milestones, &wanted, at).await?,
-        "filter/stage" => step(client, listening, Course::Stages, &wanted, at).await?,
-        "filter/tag" => {
-            let Some(kind) = listening.subject.kind() else {
-                return Ok(());
-            };
-            let tags = client.tags(kind.entity()).await?;
-            let known = tags
-                .iter()
-                .map(|tag| (tag.id, tag.name.as_deref().unwrap_or_default()));
-            resolve(&wanted, known, "tag", &pointer)?
-        }
-        _ => return Ok(()),
-    };
-    Ok(())
-}
-
-/// A milestone or a stage, within the pipeline or the board that the filter names.
-async fn step(
-    client: &Client,
-    listening: &Listening,
-    course: Course,
-    wanted: &Ref,
-    at: &str,
-) -> Result<u64, Error> {
-    let at = format!("{at}/filter");
-    let within = match listening.condition(course.way()) {
-        // One that is not there, or that several may be, is told by itself.
-        Some(way) => client
-            .way(course, &Ref::from_json(way.clone()), &at)
-            .await
-            .ok(),
-        None => None,
-    };
-    let step = client.step(course, wanted, within, &at).await?;
-    Ok(step.id)
+    client
+        .unknown(entity, field, &wanted, within.as_ref(), &pointer)
+        .await
 }

@@ -154,3 +154,44 @@ async fn every_field_puts_all_records_in_an_order() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_name_that_nothing_has_is_told_by_every_field_that_takes_names() {
+    let scene = Scene::new();
+    let fields: [(&str, &[&str]); 3] = [
+        ("parties", &["tag", "org.tag", "owner", "team"]),
+        (
+            "opportunities",
+            &[
+                "tag",
+                "owner",
+                "team",
+                "pipeline",
+                "milestone",
+                "lostReason",
+            ],
+        ),
+        ("projects", &["tag", "owner", "team", "board", "stage"]),
+    ];
+    for (entity, fields) in fields {
+        let id = format!("{entity}.filter");
+        for field in fields {
+            let wanted = json!({"conditions": [
+                {"field": "name", "operator": "contains", "value": "a"},
+                {"field": field, "operator": "is", "value": "Wholesael"},
+            ]});
+            let (case, faults) = scene.refused(&id, wanted).await;
+            assert_eq!(case, "permanent.invalidInput", "{entity} {field}");
+            assert_eq!(
+                faults[0]["pointer"], "/conditions/1/value",
+                "{entity} {field}"
+            );
+            let message = faults[0]["message"].as_str().unwrap();
+            assert!(
+                message.contains("`Wholesael`")
+                    && (message.contains("There are:") || message.contains("Did you mean")),
+                "{entity} {field}: {message}"
+            );
+        }
+    }
+}

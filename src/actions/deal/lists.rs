@@ -1,14 +1,12 @@
 //! Reading opportunities and projects: one, several, lists, searches and filters.
 
-use crate::actions::filter::filter as judged;
 use crate::actions::read::{one, page_of};
 use crate::actions::timeline::entries;
 use crate::api::{Call, Client, Span};
-use crate::bindings::capsule::crm::types::{EntryPage, FilterClause, FilterOrder, ListOfEntries};
+use crate::bindings::capsule::crm::types::{EntryPage, ListOfEntries};
 use crate::bindings::integration::connector::types::{Cursor, Error};
 use crate::contract::{Checked, Json};
 use crate::model::{Embeds, Kind};
-use serde_json::json;
 
 /// One record.
 pub(in crate::actions) async fn get<T: Json>(
@@ -47,23 +45,6 @@ pub(in crate::actions) async fn search<P: Json>(
     span: Span<'_>,
 ) -> Result<P, Error> {
     let call = Call::get(&[kind.entity().path(), "search"]).with("q", q);
-    page_of(client, call, kind, embeds, span).await
-}
-
-/// A page of what a filter finds.
-pub(in crate::actions) async fn filter<P: Json>(
-    client: &Client,
-    kind: Kind,
-    (conditions, order_by): (&[FilterClause], &[FilterOrder]),
-    embeds: &Embeds,
-    span: Span<'_>,
-) -> Result<P, Error> {
-    let entity = kind.entity();
-    let filter = judged(client, entity, conditions, order_by).await?;
-    let call = Call::ask(
-        &[entity.path(), "filters", "results"],
-        json!({ "filter": filter }),
-    );
     page_of(client, call, kind, embeds, span).await
 }
 

@@ -14,7 +14,7 @@ mod upsert;
 
 pub(super) use contacts::{add_party, list_parties, remove_party};
 pub(super) use create::create;
-pub(super) use lists::{filter, get, list_all, list_entries, search};
+pub(super) use lists::{get, list_all, list_entries, search};
 pub(super) use moves::{Move, lose, reopen, set_status, shift, win};
 pub(super) use update::update;
 pub(super) use upsert::{Upsert, upsert};

@@ -757,3 +757,38 @@ fn a_rate_limit_keeps_the_reset() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_tag_that_is_not_there_is_told_with_the_way_out() {
+    let refusal = json!({
+        "message": "Validation Failed",
+        "errors": [{"message": "tag not found", "resource": "tag", "field": "id"}, {"message": "user not found", "resource": "party", "field": "owner"}],
+    });
+    let script = Script::new().on("POST", "/api/v2/parties", 422, refusal);
+    let input = json!({"firstName": "Ines", "tags": [99], "owner": 98});
+    let found = violations(script, "people.create", &input);
+    let told: Vec<_> = found
+        .iter()
+        .map(|one| (one.pointer.as_str(), one.message.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "/tags",
+                "tag.id: tag not found; `tags.list-all` tells what there is, and a name does as well as an id"
+            ),
+            (
+                "/owner",
+                "party.owner: user not found; `settings.list-users` tells what there is, and a name does as well as an id"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn the_ways_out_are_operations() {
+    for (_, id) in crate::api::LISTS {
+        assert!(crate::actions::known(id).is_ok(), "{id}");
+    }
+}

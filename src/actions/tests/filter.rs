@@ -300,3 +300,143 @@ fn a_cursor_of_another_filter_is_stale() {
         "stale-cursor"
     );
 }
+
+// ---- names ----
+
+/// Where the tags of parties are.
+const TAGS: &str = "/api/v2/parties/tags?page=1&perPage=100";
+
+/// A filter that finds nothing, in an account with tags.
+fn nothing_found(tags: &[(u64, &str)]) -> Script {
+    let tags: Vec<_> = tags
+        .iter()
+        .map(|(id, name)| json!({"id": id, "name": name, "dataTag": false}))
+        .collect();
+    Script::new()
+        .on("POST", FILTER, 200, all(&[]))
+        .on("GET", TAGS, 200, json!({ "tags": tags }))
+}
+
+#[test]
+fn a_tag_that_nothing_has_is_told_instead_of_an_empty_page() {
+    let input = json!({"conditions": [
+        {"field": "name", "operator": "contains", "value": "Foods"},
+        [{"field": "tag", "operator": "is", "value": "Wholesael"}, {"field": "tag", "operator": "is", "value": "VIP"}],
+        {"field": "org.tag", "operator": "is", "value": "Hotel"},
+    ]});
+    let script = nothing_found(&[(4, "Wholesale"), (5, "vip")]);
+    let found = violations(script, "parties.filter", &input);
+    let places: Vec<_> = found
+        .iter()
+        .map(|one| (one.pointer.as_str(), one.rule.as_str()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("/conditions/1/0/value", "not-found"),
+            ("/conditions/2/value", "not-found")
+        ]
+    );
+    assert_eq!(
+        found[0].message,
+        "There is no tag `Wholesael`. Did you mean `Wholesale`?"
+    );
+    assert_eq!(
+        found[1].message,
+        "There is no tag `Hotel`. There are: `Wholesale`, `vip`."
+    );
+}
+
+#[test]
+fn a_filter_that_finds_nothing_by_what_is_there_is_an_empty_page() {
+    let by =
+        |value: Value| json!({"conditions": [{"field": "tag", "operator": "is", "value": value}]});
+    // By name: looked up, however it is written.
+    let script = nothing_found(&[(4, "Wholesale")]);
+    let (output, log) = done(script, "parties.filter", &by(json!("wholesale")));
+    assert_eq!((&output["items"], log.count()), (&json!([]), 2));
+    // By id: taken at its word.
+    let script = Script::new().on("POST", FILTER, 200, all(&[]));
+    let (output, log) = done(script, "parties.filter", &by(json!(99)));
+    assert_eq!((&output["items"], log.count()), (&json!([]), 1));
+}
+
+#[test]
+fn a_filter_that_finds_something_looks_no_tag_up() {
+    let input = json!({"conditions": [{"field": "tag", "operator": "is not", "value": "Hotel"}]});
+    let script = Script::new().on("POST", FILTER, 200, all(&[person(7, json!({}))]));
+    assert_eq!(done(script, "parties.filter", &input).1.count(), 1);
+}
+
+#[test]
+fn owners_and_teams_go_out_by_id() {
+    let users = json!({"users": [{"id": 31, "username": "ines", "name": "Ines Duarte"}]});
+    let teams = json!({"teams": [{"id": 8, "name": "Sales"}]});
+    let known = || {
+        Script::new()
+            .on("GET", USERS, 200, users.clone())
+            .on("GET", TEAMS, 200, teams.clone())
+    };
+    let by = |owner: &str, team: &str| {
+        json!({"conditions": [
+            {"field": "owner", "operator": "is", "value": owner},
+            {"field": "team", "operator": "is not", "value": team},
+        ]})
+    };
+    let script = known().on("POST", FILTER, 200, all(&[person(7, json!({}))]));
+    let (_, log) = done(script, "parties.filter", &by("ines duarte", "Sales"));
+    assert_eq!(
+        log.sent(2).json()["filter"]["conditions"],
+        json!([{"field": "owner", "operator": "is", "value": 31}, {"field": "team", "operator": "is not", "value": 8}])
+    );
+    // Nothing is filtered by half of what was meant.
+    let found = violations(known(), "parties.filter", &by("Inez Duarte", "Sails"));
+    assert_eq!(
+        found
+            .iter()
+            .map(|one| one.pointer.as_str())
+            .collect::<Vec<_>>(),
+        ["/conditions/0/value", "/conditions/1/value"]
+    );
+    assert!(
+        found[0].message.contains("`Ines Duarte`"),
+        "{}",
+        found[0].message
+    );
+}
+
+#[test]
+fn a_milestone_that_nothing_has_is_told_and_one_of_several_pipelines_is_not() {
+    let milestones = json!({"milestones": [
+        {"id": 1, "name": "Proposal", "complete": false, "pipeline": {"id": 1, "name": "Sales"}},
+        {"id": 2, "name": "Proposal", "complete": false, "pipeline": {"id": 2, "name": "Partners"}},
+    ]});
+    let script = |path: &str, found: Value| {
+        Script::new().on("POST", path, 200, found).on(
+            "GET",
+            "/api/v2/milestones/all?page=1&perPage=100",
+            200,
+            milestones.clone(),
+        )
+    };
+    let by = |name: &str| json!({"conditions": [{"field": "milestone", "operator": "is", "value": name}]});
+    let page = "/api/v2/opportunities/filters/results?embed=meta&page=1&perPage=100";
+    let total = "/api/v2/opportunities/value";
+    for (operation, path, found) in [
+        ("opportunities.filter", page, json!({"opportunities": []})),
+        (
+            "opportunities.get-total-value",
+            total,
+            json!({"totalValue": 0.0, "projectedValue": 0.0, "meta": {"currency": "GBP"}}),
+        ),
+    ] {
+        done(script(path, found.clone()), operation, &by("proposal"));
+        let told = violations(script(path, found), operation, &by("Propsal"));
+        assert_eq!(told[0].pointer, "/conditions/0/value", "{operation}");
+        assert!(
+            told[0].message.contains("`Proposal`"),
+            "{}",
+            told[0].message
+        );
+    }
+}

@@ -472,7 +472,7 @@ fn a_sum_is_compared_with_its_currency_and_custom_fields_by_their_id() {
         "POST",
         "/api/v2/opportunities/filters/results?embed=meta&page=1&perPage=100",
         200,
-        json!({"opportunities": []}),
+        json!({"opportunities": [opportunity(json!({}))]}),
     );
     let (_, log) = done(script, "opportunities.filter", &input);
     assert_eq!(
