@@ -124,6 +124,9 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let components = guest::build(root)?;
     let mut soak = soak(root, &root.join("target"), SOAK, &edits, &seeds);
     components.name_in(&mut soak);
+    // The host and the fake are half of the time of a run this long, so compiling them for speed pays within minutes. What they depend on is
+    // compiled so already.
+    soak.env("CARGO_PROFILE_DEV_OPT_LEVEL", "3");
     if json {
         soak.env("SOAK_JSON", "1");
     }
