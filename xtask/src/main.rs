@@ -37,7 +37,8 @@ cargo xtask COMMAND [ARGUMENTS]
   size    Builds, then prints the size of both components and what each interface costs.
   bench   The same, then the benches of the host. Arguments go to `cargo bench -p host-test`:
           `cargo xtask bench -- action` runs those whose name has `action` in it.
-  soak    Builds, then runs the soak of the listener at full length: hours. --edits N and --seeds N make it shorter.
+  soak    Builds, then runs the soak of the listener at full length: hours. --edits N and --seeds N make it shorter,
+          --from SEED goes on where one was stopped: each seed is a run by itself.
           Prints a table at its end, or JSON: with --json, and where its output goes to a program.
   mutants Changes the sources in a copy, one fault at a time, and fails if the soak does not notice,
           or notices something else: about 20 minutes.

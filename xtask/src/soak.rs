@@ -101,10 +101,10 @@ const MUTANTS: &[Mutant] = &[
     },
 ];
 
-/// Runs the soak: `--edits N`, `--seeds N`, `--json`. It prints a table, or JSON where that is asked for or nobody looks.
+/// Runs the soak: `--edits N`, `--seeds N`, `--from SEED`, `--json`. It prints a table, or JSON where that is asked for or nobody looks.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let (mut edits, mut seeds) = (EDITS.to_owned(), SEEDS.to_owned());
-    let mut json = false;
+    let (mut from, mut json) = (None, false);
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         if argument == "--json" {
@@ -116,9 +116,10 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         match argument.as_str() {
             "--edits" => edits.clone_from(value),
             "--seeds" => seeds.clone_from(value),
-            other => {
-                bail!("`cargo xtask soak` takes --edits N, --seeds N and --json, got `{other}`")
-            }
+            "--from" => from = Some(value),
+            other => bail!(
+                "`cargo xtask soak` takes --edits N, --seeds N, --from SEED and --json, got `{other}`"
+            ),
         }
     }
     let components = guest::build(root)?;
@@ -127,6 +128,9 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     // The host and the fake are half of the time of a run this long, so compiling them for speed pays within minutes. What they depend on is
     // compiled so already.
     soak.env("CARGO_PROFILE_DEV_OPT_LEVEL", "3");
+    if let Some(from) = from {
+        soak.env("SOAK_FROM", from);
+    }
     if json {
         soak.env("SOAK_JSON", "1");
     }
