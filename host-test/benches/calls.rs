@@ -6,12 +6,10 @@ mod support;
 
 use std::time::Duration;
 
-use capsule_host::runtime::{Host, HostOptions, Tenant, operations, triggers};
+use capsule_host::runtime::{Host, HostOptions, Tenant, operations};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
-use support::{
-    Canned, Limited, Slow, component, connector, host, native, now, party, person, tenant,
-};
+use support::{Canned, Limited, Slow, component, connector, host, native, now, person, tenant};
 
 /// One `people.create` in a fresh sandbox: the store is made, the component instantiated, the call made, all of it dropped.
 fn create(criterion: &mut Criterion) {
@@ -126,27 +124,14 @@ fn delivery(criterion: &mut Criterion) {
     let connector = connector(&host);
     let canned = Canned::new();
     let tenant = tenant("delivery", canned.clone(), 4);
-    let body = json!({"event": "party/created", "payload": [party(9001)]})
-        .to_string()
-        .into_bytes();
+    let body = support::hook_body();
     let mut group = criterion.benchmark_group("delivery");
     group.bench_function("component", |bencher| {
         bencher.to_async(&runtime).iter(async || {
-            let delivery = triggers::Delivery {
-                method: "POST".into(),
-                query: String::new(),
-                headers: Vec::new(),
-                body: body.clone(),
-            };
-            let listener = triggers::Listener {
-                id: "1".into(),
-                trigger: "person.created".into(),
-                options: "{}".into(),
-                mode: triggers::DeliveryMode::Auto,
-            };
+            let (delivery, listeners) = support::delivery(&body);
             let reply = connector
                 .call(&tenant)
-                .handle_delivery(delivery, vec![listener])
+                .handle_delivery(delivery, listeners)
                 .await
                 .unwrap();
             assert_eq!(reply.value.events.len(), 1);

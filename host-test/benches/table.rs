@@ -99,13 +99,12 @@ fn main() {
         Some(millis(cold_start(&base).as_nanos() as f64)),
         "20 ms",
     );
-    for cores in [1, 2] {
-        let figure = format!("{:.0} a second", throughput(cores));
-        row(
-            &format!("creates on {cores} of the cores"),
-            Some(figure),
-            "",
-        );
+    for (work, name) in [(Work::Create, "creates"), (Work::Delivery, "deliveries")] {
+        for cores in [1, 2] {
+            let figure = format!("{:.0} a second", throughput(work, cores));
+            let measure = format!("{name} on {cores} of the cores");
+            row(&measure, Some(figure), "");
+        }
     }
     row(
         "schemas of one operation",
@@ -229,8 +228,15 @@ async fn peak_of_lists() -> usize {
     support::list_all(&connector, &tenant).await
 }
 
-/// Isolated creates a second on so many cores, each in a sandbox of its own.
-fn throughput(cores: usize) -> f64 {
+/// What is done over and over.
+#[derive(Clone, Copy)]
+enum Work {
+    Create,
+    Delivery,
+}
+
+/// How often it is done a second on so many cores, each time in a sandbox of its own.
+fn throughput(work: Work, cores: usize) -> f64 {
     const FOR: Duration = Duration::from_secs(3);
     let runtime = support::runtime(cores);
     let host = host(64);
@@ -242,10 +248,18 @@ fn throughput(cores: usize) -> f64 {
                 let connector = Arc::clone(&connector);
                 let tenant = tenant(&format!("busy-{number}"), Canned::new(), 4);
                 tokio::spawn(async move {
-                    let (input, mut done) = (person(), 0);
+                    let (input, body, mut done) = (person(), support::hook_body(), 0);
                     while begun.elapsed() < FOR {
                         let call = connector.call(&tenant);
-                        call.invoke("people.create", input.as_str()).await.unwrap();
+                        match work {
+                            Work::Create => {
+                                call.invoke("people.create", input.as_str()).await.unwrap();
+                            }
+                            Work::Delivery => {
+                                let (delivery, listeners) = support::delivery(&body);
+                                call.handle_delivery(delivery, listeners).await.unwrap();
+                            }
+                        }
                         done += 1;
                     }
                     done

@@ -396,14 +396,25 @@ pub(crate) fn resolve<'a>(
         [(id, _)] => Ok(*id),
         [] => {
             let near = nearest(name, known.clone().map(|(_, label)| label), 3);
-            let some: Vec<_> = known
+            // Steps of several pipelines can have one name, and there can be thousands of tags.
+            let mut names: Vec<&str> = Vec::new();
+            for (_, label) in known {
+                if names.len() > 10 {
+                    break;
+                }
+                if !names.contains(&label) {
+                    names.push(label);
+                }
+            }
+            let some: Vec<_> = names
+                .iter()
                 .take(10)
-                .map(|(_, label)| format!("`{label}`"))
+                .map(|name| format!("`{name}`"))
                 .collect();
-            let otherwise = if some.is_empty() {
-                "There is none at all.".to_owned()
-            } else {
-                format!("There are: {}.", some.join(", "))
+            let otherwise = match names.len() {
+                0 => "There is none at all.".to_owned(),
+                1..=10 => format!("There are: {}.", some.join(", ")),
+                _ => format!("There are {} and others.", some.join(", ")),
             };
             let way_out = way_out(&near, &otherwise);
             Err(invalid(

@@ -12,7 +12,7 @@ use capsule_host::egress::{
     AnswerBody, EgressLimits, Live, Origin, Outbound, Secret, Upstream, UpstreamError,
 };
 use capsule_host::fake::{Fake, FakeOptions};
-use capsule_host::runtime::{Connector, Host, HostOptions, Limits, Tenant, Without};
+use capsule_host::runtime::{Connector, Host, HostOptions, Limits, Tenant, Without, triggers};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
@@ -47,6 +47,30 @@ pub(crate) fn party(id: u64) -> Value {
         "websites": [{"id": 3, "type": null, "address": "lagoa", "service": "TWITTER", "url": "https://twitter.com/lagoa"}],
         "addresses": [{"id": 4, "type": "Office", "street": "Rua do Lago 7", "city": "Porto", "state": null, "zip": null, "country": "Portugal"}],
     })
+}
+
+/// What Capsule posts to a hook when a person is created.
+pub(crate) fn hook_body() -> Vec<u8> {
+    json!({"event": "party/created", "payload": [party(9001)]})
+        .to_string()
+        .into_bytes()
+}
+
+/// A delivery with that body, and the one listener that it is for.
+pub(crate) fn delivery(body: &[u8]) -> (triggers::Delivery, Vec<triggers::Listener>) {
+    let delivery = triggers::Delivery {
+        method: "POST".into(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: body.to_vec(),
+    };
+    let listener = triggers::Listener {
+        id: "1".into(),
+        trigger: "person.created".into(),
+        options: "{}".into(),
+        mode: triggers::DeliveryMode::Auto,
+    };
+    (delivery, vec![listener])
 }
 
 /// Capsule as far as the benches ask: a create, and a list of 10,000 parties in pages of 100. Each body is made once.

@@ -3,6 +3,7 @@
 //! Names and operators are checked before any record is read, so that a faulty filter is a 422 even on an empty account.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
@@ -51,46 +52,43 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// Who filters and when, and what would be too slow to look up for every record.
+/// Who filters and when, and what would be too slow to look up for every record: gathered when the first one asks.
 #[derive(Debug)]
 pub(super) struct Viewer {
     pub(super) user: u64,
     pub(super) now: Timestamp,
-    with_open_tasks: HashSet<Parent>,
-    with_opportunities: HashSet<u64>,
-    with_kases: HashSet<u64>,
+    with_open_tasks: OnceCell<HashSet<Parent>>,
+    with_opportunities: OnceCell<HashSet<u64>>,
+    with_kases: OnceCell<HashSet<u64>>,
 }
 
 impl Viewer {
-    pub(super) fn new(state: &State, call: &Call) -> Viewer {
+    pub(super) fn new(call: &Call) -> Viewer {
         Viewer {
             user: call.caller.user,
             now: call.now,
-            with_open_tasks: state
-                .tasks
-                .iter()
-                .filter(|task| task.is_open())
-                .filter_map(|task| task.parent)
-                .collect(),
-            with_opportunities: state
-                .opportunities
-                .iter()
-                .map(|opportunity| opportunity.party)
-                .collect(),
-            with_kases: state.kases.iter().map(|kase| kase.party).collect(),
+            with_open_tasks: OnceCell::new(),
+            with_opportunities: OnceCell::new(),
+            with_kases: OnceCell::new(),
         }
     }
 
-    pub(super) fn has_open_tasks(&self, parent: Parent) -> bool {
-        self.with_open_tasks.contains(&parent)
+    pub(super) fn has_open_tasks(&self, parent: Parent, state: &State) -> bool {
+        let gather = || {
+            let open = state.tasks.iter().filter(|task| task.is_open());
+            open.filter_map(|task| task.parent).collect()
+        };
+        self.with_open_tasks.get_or_init(gather).contains(&parent)
     }
 
-    pub(super) fn has_opportunities(&self, party: u64) -> bool {
-        self.with_opportunities.contains(&party)
+    pub(super) fn has_opportunities(&self, party: u64, state: &State) -> bool {
+        let gather = || state.opportunities.iter().map(|one| one.party).collect();
+        self.with_opportunities.get_or_init(gather).contains(&party)
     }
 
-    pub(super) fn has_kases(&self, party: u64) -> bool {
-        self.with_kases.contains(&party)
+    pub(super) fn has_kases(&self, party: u64, state: &State) -> bool {
+        let gather = || state.kases.iter().map(|one| one.party).collect();
+        self.with_kases.get_or_init(gather).contains(&party)
     }
 }
 

@@ -402,7 +402,7 @@ fn search<R: Record>(state: &mut State, call: &Call) -> Answer {
 }
 
 fn filter<R: Record>(state: &mut State, call: &Call) -> Answer {
-    let viewer = &Viewer::new(state, call);
+    let viewer = &Viewer::new(call);
     let filter = Filter::read::<R>(&call.root("filter")?, state, viewer)?;
     let mut records = in_order(state, |record: &R| filter.fits(record, state, viewer));
     filter.sort(&mut records, state, viewer);

@@ -92,7 +92,7 @@ fn show<R: Record>(state: &mut State, call: &Call) -> Answer {
 }
 
 fn run<R: Record>(state: &mut State, call: &Call) -> Answer {
-    let viewer = &Viewer::new(state, call);
+    let viewer = &Viewer::new(call);
     let filter = Filter::read::<R>(&one::<R>(state, call)?.filter, state, viewer)?;
     let mut records = in_order(state, |record: &R| filter.fits(record, state, viewer));
     filter.sort(&mut records, state, viewer);

@@ -189,7 +189,7 @@ async fn a_name_that_nothing_has_is_told_by_every_field_that_takes_names() {
             let message = faults[0]["message"].as_str().unwrap();
             assert!(
                 message.contains("`Wholesael`")
-                    && (message.contains("There are:") || message.contains("Did you mean")),
+                    && (message.contains("There are") || message.contains("Did you mean")),
                 "{entity} {field}: {message}"
             );
         }

@@ -348,6 +348,31 @@ fn a_tag_that_nothing_has_is_told_instead_of_an_empty_page() {
 }
 
 #[test]
+fn of_many_names_ten_are_told_each_once() {
+    let by = json!({"conditions": [{"field": "tag", "operator": "is", "value": "Hotel"}]});
+    let message = |names: &[&str]| {
+        let tags: Vec<(u64, &str)> = (1..).zip(names.iter().copied()).collect();
+        let mut found = violations(nothing_found(&tags), "parties.filter", &by);
+        found.pop().unwrap().message
+    };
+    assert_eq!(
+        message(&["Wx", "Wx", "Vip"]),
+        "There is no tag `Hotel`. There are: `Wx`, `Vip`."
+    );
+    let many = [
+        "q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9", "q10", "q11",
+    ];
+    assert_eq!(
+        message(&many),
+        "There is no tag `Hotel`. There are `q1`, `q2`, `q3`, `q4`, `q5`, `q6`, `q7`, `q8`, `q9`, `q10` and others."
+    );
+    assert_eq!(
+        message(&[]),
+        "There is no tag `Hotel`. There is none at all."
+    );
+}
+
+#[test]
 fn a_filter_that_finds_nothing_by_what_is_there_is_an_empty_page() {
     let by =
         |value: Value| json!({"conditions": [{"field": "tag", "operator": "is", "value": value}]});

@@ -47,7 +47,7 @@ impl Filterable for Kase {
             "isOpen" => vec![Operand::Boolean(!self.is_closed)],
             "isOwnedByMe" => vec![Operand::Boolean(self.core.owner == Some(viewer.user))],
             "hasOpenTasks" => vec![Operand::Boolean(
-                viewer.has_open_tasks(Parent::Kase(self.core.id)),
+                viewer.has_open_tasks(Parent::Kase(self.core.id), state),
             )],
             "closedOn" => self.closed_on.map(Operand::Date).into_iter().collect(),
             "expectedCloseOn" => self

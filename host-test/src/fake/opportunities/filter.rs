@@ -82,7 +82,7 @@ impl Filterable for Opportunity {
                 )]
             }
             "hasOpenTasks" => vec![Operand::Boolean(
-                viewer.has_open_tasks(Parent::Opportunity(self.core.id)),
+                viewer.has_open_tasks(Parent::Opportunity(self.core.id), state),
             )],
             "closedOn" => self.closed_on.map(Operand::Date).into_iter().collect(),
             "expectedCloseOn" => self

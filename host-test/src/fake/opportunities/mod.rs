@@ -114,7 +114,7 @@ pub(super) fn delete_opportunity(state: &mut State, id: u64, now: Timestamp) {
 
 /// Totals of the matching opportunities. They are summed in the currency that most of them have, for the API knows no rates.
 fn show_value(state: &mut State, call: &Call) -> Answer {
-    let viewer = Viewer::new(state, call);
+    let viewer = Viewer::new(call);
     let filter = Filter::read::<Opportunity>(&call.root("filter")?, state, &viewer)?;
     let mut sums: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
     for opportunity in state.opportunities.iter() {

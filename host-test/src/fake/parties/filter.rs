@@ -83,10 +83,12 @@ impl Filterable for Party {
             "hasAddress" => vec![Operand::Boolean(!self.addresses.is_empty())],
             "hasPeople" => vec![Operand::Boolean(state.parties.has_people(self.core.id))],
             "hasOpenTasks" => vec![Operand::Boolean(
-                viewer.has_open_tasks(Parent::Party(self.core.id)),
+                viewer.has_open_tasks(Parent::Party(self.core.id), state),
             )],
-            "hasOpportunities" => vec![Operand::Boolean(viewer.has_opportunities(self.core.id))],
-            "hasCases" => vec![Operand::Boolean(viewer.has_kases(self.core.id))],
+            "hasOpportunities" => vec![Operand::Boolean(
+                viewer.has_opportunities(self.core.id, state),
+            )],
+            "hasCases" => vec![Operand::Boolean(viewer.has_kases(self.core.id, state))],
             _ => self.core.operands(name, Entity::Party, state),
         }
     }
