@@ -173,13 +173,14 @@ impl Logbook {
         if log.done.is_multiple_of(self.all / 4) {
             let resident = resident();
             log.marks.push(resident);
+            let taken =
+                resident.map_or("unknown".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
             println!(
-                "{} of {} calls, {} requests, {} faults, {:?} MiB resident",
+                "{} of {} calls, {} requests, {} faults, resident memory {taken}",
                 log.done,
                 self.all,
                 self.dice.requests.load(Ordering::Relaxed),
                 self.dice.faults.load(Ordering::Relaxed),
-                resident.map(|bytes| bytes >> 20)
             );
         }
     }
