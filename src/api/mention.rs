@@ -10,7 +10,8 @@ use crate::model::field::Entity;
 
 impl Client {
     /// Why a name that stands at `pointer` means nothing to a field; none where something has it, be it several. `field` is what filters
-    /// call it; others are not judged. A milestone or a stage is looked for within a pipeline or a board if one is given. Ids are taken at their word.
+    /// call it; others are not judged. A milestone or a stage is looked for within a pipeline or a board if one is given. Ids are taken at
+    /// their word. Only of tags it matters of which entity they are.
     ///
     /// # Errors
     /// What sending gives.

@@ -120,6 +120,7 @@ async fn name(
         _ => None,
     };
     let within = within.map(|way| Ref::from_json(way.clone()));
+    // Who listens to anything else can't name tags.
     let entity = listening
         .subject
         .kind()
