@@ -465,3 +465,25 @@ fn a_milestone_that_nothing_has_is_told_and_one_of_several_pipelines_is_not() {
         );
     }
 }
+
+#[test]
+fn a_look_up_that_fails_is_told_as_any_other_and_two_of_a_name_are_ambiguous() {
+    let by = |field: &str| json!({"conditions": [{"field": field, "operator": "is", "value": "Ines Duarte"}]});
+    let script = Script::new().on("POST", FILTER, 200, all(&[])).on(
+        "GET",
+        TAGS,
+        500,
+        json!({"message": "oops"}),
+    );
+    assert_eq!(
+        fault(failed(script, "parties.filter", &by("tag"))).0,
+        "unavailable"
+    );
+    let users = json!({"users": [{"id": 31, "username": "a", "name": "Ines Duarte"}, {"id": 32, "username": "b", "name": "Ines Duarte"}]});
+    let script = Script::new().on("GET", USERS, 200, users);
+    let (pointer, candidates) = ambiguity(script, "parties.filter", &by("owner"));
+    assert_eq!(
+        (pointer.as_str(), candidates.len()),
+        ("/conditions/0/value", 2)
+    );
+}
