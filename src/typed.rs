@@ -3,7 +3,7 @@
 use crate::bindings::integration::connector::types::{Error, PermanentError};
 use crate::component::run;
 use crate::contract::abi::{Arguments, Memory, Piece, lift, lower};
-use crate::contract::{Json, Operation};
+use crate::contract::{Json, Operation, Output};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 
@@ -37,7 +37,7 @@ fn answer(operation: &'static Operation, arguments: Arguments<'_>) -> u32 {
         memory,
         operation.output.as_ref(),
         &Error::SHAPE,
-        result.map_err(Json::to_json),
+        result.map(Output::into_tree).map_err(Json::to_json),
     );
     RESULT.set(taken);
     // Addresses of wasm32 have 32 bits.

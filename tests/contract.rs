@@ -10,8 +10,8 @@ mod memory;
 use capsule_crm::contract;
 use contract::abi::{Arguments, lift};
 use contract::{
-    EVENT_FUNCTIONS, Hints, Json, MODELS, OPERATIONS, Operation, Reading, Record, Shape, check,
-    schema,
+    EVENT_FUNCTIONS, Hints, Json, MODELS, OPERATIONS, Operation, Passed, Reading, Record, Shape,
+    Spelling, Wanted, check, pass, schema,
 };
 use corpus::{any_json, faults, fitting, lean, nearly_fitting, run, validator};
 use proptest::prelude::*;
@@ -379,6 +379,64 @@ fn an_output_fits_its_schema_and_holds_what_the_vendor_sent() {
             },
         );
     }
+}
+
+#[test]
+fn rows_that_pass_as_text_are_those_that_pass_as_trees() {
+    let mut shapes = 0;
+    for operation in OPERATIONS.iter().filter(|operation| operation.paged) {
+        let items = record(operation.output.as_ref().unwrap()).fields;
+        let items = items.iter().find(|field| field.json == "items").unwrap();
+        let Shape::List(Shape::Record(row)) = items.shape else {
+            continue;
+        };
+        shapes += 1;
+        let shape = Shape::Record(row);
+        let one = prop_oneof![
+            9 => fitting(&shape, &Hints::NONE, Reading::Answer),
+            1 => nearly_fitting(&shape),
+        ];
+        let page = (prop::collection::vec(one, 0..4), 0..3usize, 0..4usize).boxed();
+        let (as_text, as_trees) = (Cell::new(0), Cell::new(0));
+        run(128, &page, |(rows, skip, most)| {
+            let text = json!({"meta": {"totalCount": 7}, "of": rows, "ofTomorrow": [{}]});
+            let wanted = Wanted {
+                key: "of",
+                skip,
+                most,
+                row,
+                spelling: Spelling::NONE,
+            };
+            let mut out = String::new();
+            let passed = pass(text.to_string().as_bytes(), &wanted, &mut out);
+            let mut trees: Vec<_> = rows.iter().skip(skip).take(most).cloned().collect();
+            let judged = trees
+                .iter_mut()
+                .flat_map(|row| faults(&shape, row, Reading::Answer));
+            let found: Vec<_> = judged.collect();
+            let Some(passed) = passed else {
+                assert_eq!(out, "", "{}", operation.id);
+                as_trees.set(as_trees.get() + 1);
+                return;
+            };
+            assert_eq!(found, [""; 0], "{}: {text}", operation.id);
+            let told: Value = serde_json::from_str(&format!("[{out}]")).unwrap();
+            assert_eq!(told, Value::from(trees), "{}: {text}", operation.id);
+            let expected = Passed {
+                rows: rows.len(),
+                written: rows.len().saturating_sub(skip).min(most),
+                total: Some(7),
+            };
+            assert_eq!(passed, expected, "{}: {text}", operation.id);
+            as_text.set(as_text.get() + 1);
+        });
+        assert!(
+            as_text > as_trees,
+            "{}: {as_text:?} passed, {as_trees:?} did not",
+            operation.id
+        );
+    }
+    assert!(shapes > 20, "{shapes}");
 }
 
 #[test]

@@ -553,9 +553,9 @@ impl Emitter<'_> {
                 |shape| format!("Some({})", self.expression(shape)),
             );
             let give = if operation.output.is_some() {
-                ".map(Json::to_json)"
+                ".map(Json::output)"
             } else {
-                ".map(|()| Value::Null)"
+                ".map(|()| Output::Tree(Value::Null))"
             };
             let _ = writeln!(
                 out,

@@ -49,11 +49,6 @@ fn list(criterion: &mut Criterion) {
     let connector = connector(&host);
     let canned = Canned::new();
     let tenant = tenant("list", canned.clone(), 4);
-    let next = |output: &str| {
-        serde_json::from_str::<Value>(output).unwrap()["next"]
-            .as_str()
-            .map(ToOwned::to_owned)
-    };
     let mut group = criterion.benchmark_group("list_10000");
     group.sample_size(10);
     group.bench_function("component", |bencher| {
@@ -72,7 +67,7 @@ fn list(criterion: &mut Criterion) {
                     &input,
                 ))
                 .unwrap();
-                cursor = next(&output);
+                cursor = support::next(&output);
                 if cursor.is_none() {
                     break;
                 }

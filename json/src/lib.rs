@@ -1,7 +1,11 @@
 //! JSON in and out of the connector.
 //!
 //! A crate of its own for the compiler's sake: `serde_json` is generic, so its code is compiled with the flags of the crate that uses it.
-//! These two functions are half of what a call costs, and are compiled for speed; the rest of the guest is compiled for size.
+//! What is here is half of what a call costs, and is compiled for speed; the rest of the guest is compiled for size.
+
+mod reader;
+
+pub use reader::{Reader, Token};
 
 use serde_json::{Error, Value};
 

@@ -1,14 +1,14 @@
 //! Filters, judged before they are sent (API reference 4).
 
 use super::body::put_list;
-use super::read::{Speller, counted, page};
+use super::read::{Speller, counted};
 use crate::actions::faults::Faults;
-use crate::api::{Call, Client, Span, record, violation};
+use crate::api::{Call, Client, Span, violation};
 use crate::bindings::capsule::crm::types::{
     FilterClause, FilterCondition, FilterOperator as Op, FilterOrder, Ref,
 };
 use crate::bindings::integration::connector::types::{Error, Violation};
-use crate::contract::{Json, brief, is_date, nearest};
+use crate::contract::{Json, Listed, brief, is_date, nearest};
 use crate::model::field::Entity;
 use crate::model::filter::{FilterField, FilterType, fields, operators};
 use crate::model::{Embeds, Kind};
@@ -57,7 +57,7 @@ pub(super) async fn filtered<P: Json>(
     (conditions, order_by): (&[FilterClause], &[FilterOrder]),
     embeds: &Embeds,
     span: Span<'_>,
-) -> Result<P, Error> {
+) -> Result<Listed<P>, Error> {
     let entity = kind.entity();
     let first = span.cursor.is_none();
     let filter = filter(client, entity, conditions, order_by).await?;
@@ -67,15 +67,11 @@ pub(super) async fn filtered<P: Json>(
         json!({ "filter": filter.body }),
     );
     let call = counted(call, embeds);
-    let told = page(client, &call, entity.path(), span, &|row| {
-        speller.spell(row)
-    })
-    .await?;
-    let found = told.get("items").and_then(Value::as_array);
-    if first && found.is_some_and(Vec::is_empty) {
+    let found: Listed<P> = speller.listed(client, &call, entity.path(), span).await?;
+    if first && found.is_empty() {
         filter.explain(client, entity).await?;
     }
-    record(&call, 200, told)
+    Ok(found)
 }
 
 /// Judges a filter. Nothing but what it names is asked for: definitions of custom fields, and users and teams, which Capsule compares by id

@@ -6,7 +6,7 @@ use crate::bindings::exports::integration::connector::operations::{
     Call, ManyOptions, OnFailure, Outcome, OutcomeStatus,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError, TransientError};
-use crate::contract::{Operation, Running};
+use crate::contract::{Operation, Output, Running};
 use serde_json::Value;
 use std::task::Poll;
 use std::time::Duration;
@@ -162,7 +162,7 @@ impl Outcomes {
     fn settle(
         &mut self,
         index: usize,
-        result: Result<Value, Error>,
+        result: Result<Output, Error>,
         on_failure: OnFailure,
     ) -> bool {
         self.settled += 1;

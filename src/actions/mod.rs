@@ -44,7 +44,7 @@ pub(crate) use read::by_id;
 
 use crate::api::{Client, MOST_ANSWER_BYTES, too_large, unsupported};
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::{OPERATIONS, Operation, Reading, check, nearest, operation, way_out};
+use crate::contract::{OPERATIONS, Operation, Output, Reading, check, nearest, operation, way_out};
 use serde_json::Value;
 
 /// Runs one operation: JSON in, JSON out.
@@ -65,7 +65,7 @@ pub async fn perform(
     client: &Client,
     operation: &'static Operation,
     input: Value,
-) -> Result<Value, Error> {
+) -> Result<Output, Error> {
     let input = judged(operation, input)?;
     (operation.run)(client, input).await
 }
@@ -89,8 +89,8 @@ fn known(id: &str) -> Result<&'static Operation, Error> {
 pub const MOST_INPUT_BYTES: usize = 8 << 20;
 
 /// The JSON of an output.
-fn text(output: Value) -> Result<String, Error> {
-    let text = capsule_json::text(&output);
+fn text(output: Output) -> Result<String, Error> {
+    let text = output.into_text();
     // Only a file can be as large: what Capsule answers as JSON is read up to the same limit.
     if text.len() > MOST_ANSWER_BYTES {
         return Err(too_large(

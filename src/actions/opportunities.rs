@@ -14,7 +14,7 @@ use crate::bindings::capsule::crm::types::{
     UpsertedOpportunity, ValueOpportunities,
 };
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::Checked;
+use crate::contract::{Checked, Listed};
 use crate::model::{Embeds, Kind};
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ pub async fn get_many(
 pub async fn list_all(
     client: &Client,
     input: ListOpportunities,
-) -> Result<Checked<OpportunityPage>, Error> {
+) -> Result<Listed<OpportunityPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let since = input.since.as_deref();
     deal::list_all(
@@ -95,7 +95,7 @@ pub async fn list_all(
 pub async fn search(
     client: &Client,
     input: SearchOpportunities,
-) -> Result<Checked<OpportunityPage>, Error> {
+) -> Result<Listed<OpportunityPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     deal::search(
         client,
@@ -115,7 +115,7 @@ pub async fn search(
 pub async fn filter(
     client: &Client,
     input: FilterOpportunities,
-) -> Result<Checked<OpportunityPage>, Error> {
+) -> Result<Listed<OpportunityPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
     let wanted = (&*input.conditions, &*input.order_by);
@@ -189,7 +189,7 @@ async fn recognise(
 pub async fn list_parties(
     client: &Client,
     input: ListOfParties,
-) -> Result<Checked<PartyPage>, Error> {
+) -> Result<Listed<PartyPage>, Error> {
     deal::list_parties(client, Kind::Opportunity, &input).await
 }
 
@@ -222,7 +222,7 @@ pub async fn remove_party(
 pub async fn list_entries(
     client: &Client,
     input: ListOfEntries,
-) -> Result<Checked<EntryPage>, Error> {
+) -> Result<Listed<EntryPage>, Error> {
     deal::list_entries(client, Kind::Opportunity, &input).await
 }
 
@@ -279,7 +279,7 @@ pub async fn reopen(
 pub async fn list_projects(
     client: &Client,
     input: ListOfProjects,
-) -> Result<Checked<ProjectPage>, Error> {
+) -> Result<Listed<ProjectPage>, Error> {
     let call = Call::get(&["opportunities", &input.id.to_string(), "kases"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);

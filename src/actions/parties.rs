@@ -11,7 +11,7 @@ use crate::bindings::capsule::crm::types::{
     PartiesById, Party, PartyPage, ProjectPage, SearchParties,
 };
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::Checked;
+use crate::contract::{Checked, Listed};
 use crate::model::field::Entity;
 use crate::model::{Embeds, Kind};
 
@@ -44,7 +44,7 @@ pub async fn get_many(client: &Client, input: GetParties) -> Result<Checked<Part
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListParties) -> Result<Checked<PartyPage>, Error> {
+pub async fn list_all(client: &Client, input: ListParties) -> Result<Listed<PartyPage>, Error> {
     let mut call = Call::get(&["parties"]);
     if let Some(since) = &input.since {
         call = call.with("since", since.as_str());
@@ -57,7 +57,7 @@ pub async fn list_all(client: &Client, input: ListParties) -> Result<Checked<Par
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn search(client: &Client, input: SearchParties) -> Result<Checked<PartyPage>, Error> {
+pub async fn search(client: &Client, input: SearchParties) -> Result<Listed<PartyPage>, Error> {
     let call = Call::get(&["parties", "search"]).with("q", input.q.as_str());
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await
@@ -68,7 +68,7 @@ pub async fn search(client: &Client, input: SearchParties) -> Result<Checked<Par
 /// # Errors
 /// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; for a name that nothing
 /// has; `stale-cursor`; and what sending gives.
-pub async fn filter(client: &Client, input: FilterParties) -> Result<Checked<PartyPage>, Error> {
+pub async fn filter(client: &Client, input: FilterParties) -> Result<Listed<PartyPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let wanted = (&*input.conditions, &*input.order_by);
     filtered(
@@ -104,10 +104,7 @@ pub async fn list_deleted(
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_people(
-    client: &Client,
-    input: ListOfPeople,
-) -> Result<Checked<PartyPage>, Error> {
+pub async fn list_people(client: &Client, input: ListOfPeople) -> Result<Listed<PartyPage>, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "people"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     page_of(client, call, Kind::Party, &Embeds::from(&input.embed), span).await
@@ -120,7 +117,7 @@ pub async fn list_people(
 pub async fn list_opportunities(
     client: &Client,
     input: ListOfOpportunities,
-) -> Result<Checked<OpportunityPage>, Error> {
+) -> Result<Listed<OpportunityPage>, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "opportunities"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     page_of(
@@ -140,7 +137,7 @@ pub async fn list_opportunities(
 pub async fn list_projects(
     client: &Client,
     input: ListOfProjects,
-) -> Result<Checked<ProjectPage>, Error> {
+) -> Result<Listed<ProjectPage>, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "kases"]);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     page_of(
@@ -160,7 +157,7 @@ pub async fn list_projects(
 pub async fn list_entries(
     client: &Client,
     input: ListOfEntries,
-) -> Result<Checked<EntryPage>, Error> {
+) -> Result<Listed<EntryPage>, Error> {
     let call = Call::get(&["parties", &input.id.to_string(), "entries"]);
     entries(
         client,

@@ -12,7 +12,7 @@ use crate::bindings::capsule::crm::types::{
     SearchProjects, UpsertedProject,
 };
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::Checked;
+use crate::contract::{Checked, Listed};
 use crate::model::{Embeds, Kind};
 
 /// Create a project.
@@ -57,7 +57,7 @@ pub async fn get_many(client: &Client, input: GetProjects) -> Result<Checked<Pro
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListProjects) -> Result<Checked<ProjectPage>, Error> {
+pub async fn list_all(client: &Client, input: ListProjects) -> Result<Listed<ProjectPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let since = input.since.as_deref();
     deal::list_all(
@@ -74,7 +74,7 @@ pub async fn list_all(client: &Client, input: ListProjects) -> Result<Checked<Pr
 ///
 /// # Errors
 /// `stale-cursor`, and what sending gives.
-pub async fn search(client: &Client, input: SearchProjects) -> Result<Checked<ProjectPage>, Error> {
+pub async fn search(client: &Client, input: SearchProjects) -> Result<Listed<ProjectPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     deal::search(
         client,
@@ -91,7 +91,7 @@ pub async fn search(client: &Client, input: SearchProjects) -> Result<Checked<Pr
 /// # Errors
 /// `invalid-input` for a field that is not known or an operator that does not fit it, before anything is sent; for a name that nothing
 /// has; `stale-cursor`; and what sending gives.
-pub async fn filter(client: &Client, input: FilterProjects) -> Result<Checked<ProjectPage>, Error> {
+pub async fn filter(client: &Client, input: FilterProjects) -> Result<Listed<ProjectPage>, Error> {
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
     let embeds = Embeds::from(&input.embed);
     let wanted = (&*input.conditions, &*input.order_by);
@@ -165,7 +165,7 @@ async fn recognise(
 pub async fn list_parties(
     client: &Client,
     input: ListOfParties,
-) -> Result<Checked<PartyPage>, Error> {
+) -> Result<Listed<PartyPage>, Error> {
     deal::list_parties(client, Kind::Project, &input).await
 }
 
@@ -192,7 +192,7 @@ pub async fn remove_party(client: &Client, input: ProjectContact) -> Result<Cont
 pub async fn list_entries(
     client: &Client,
     input: ListOfEntries,
-) -> Result<Checked<EntryPage>, Error> {
+) -> Result<Listed<EntryPage>, Error> {
     deal::list_entries(client, Kind::Project, &input).await
 }
 

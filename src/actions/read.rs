@@ -3,9 +3,9 @@
 use crate::api::{Answer, Call, Client, Page, Span, record};
 use crate::bindings::capsule::crm::types::{DeletedPage, ListDeletedRecords};
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{Checked, Json};
+use crate::contract::{Checked, Json, Listed, Spelling};
 use crate::model::field::{Definition, Entity};
-use crate::model::{Embeds, Kind, spell};
+use crate::model::{Embeds, Kind, SPELT, spell};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
 
@@ -42,6 +42,21 @@ impl Speller {
     pub(crate) fn spell(&self, value: &mut Value) {
         let web_url = self.web_url.as_ref().map(|url| url.as_str());
         spell(self.kind, value, &self.definitions, web_url);
+    }
+
+    /// A page of records under that key.
+    pub(super) async fn listed<P: Json>(
+        &self,
+        client: &Client,
+        call: &Call,
+        key: &str,
+        span: Span<'_>,
+    ) -> Result<Listed<P>, Error> {
+        let spelling = Spelling {
+            keys: SPELT,
+            spell: &|row| self.spell(row),
+        };
+        client.listed(call, key, span, spelling).await
     }
 
     /// Sends a call, and reads the one record of its answer.
@@ -168,11 +183,12 @@ pub(super) async fn page_of<P: Json>(
     kind: Kind,
     embeds: &Embeds,
     span: Span<'_>,
-) -> Result<P, Error> {
+) -> Result<Listed<P>, Error> {
     let speller = Speller::new(client, kind, embeds).await?;
     let call = counted(call, embeds);
-    let spell = |row: &mut Value| speller.spell(row);
-    listed(client, &call, kind.entity().path(), span, &spell).await
+    speller
+        .listed(client, &call, kind.entity().path(), span)
+        .await
 }
 
 /// One record that needs no spelling of its own.
@@ -194,7 +210,7 @@ pub(super) async fn listed<P: Json>(
 }
 
 /// The same before it has a type: one body for all of them.
-pub(super) async fn page(
+async fn page(
     client: &Client,
     call: &Call,
     key: &str,

@@ -11,8 +11,8 @@ use crate::bindings::capsule::crm::types::{
     TextChange, WhichTask,
 };
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::Checked;
-use crate::model::{Embeds, is_time, linked, put_related, spell_task};
+use crate::contract::{Checked, Listed, Spelling};
+use crate::model::{Embeds, SPELT_TASK, is_time, linked, put_related, spell_task};
 use serde_json::{Map, Value, json};
 
 /// Create a task.
@@ -98,7 +98,7 @@ pub async fn get_many(client: &Client, input: GetTasks) -> Result<Checked<TasksB
 ///
 /// # Errors
 /// `invalid-input` or `ambiguous` for a name, `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListTasks) -> Result<Checked<TaskPage>, Error> {
+pub async fn list_all(client: &Client, input: ListTasks) -> Result<Listed<TaskPage>, Error> {
     let mut faults = Faults::default();
     let owner = match &input.owner {
         Some(wanted) => faults.note(client.user(wanted, "/owner").await)?,
@@ -146,18 +146,20 @@ pub async fn list_all(client: &Client, input: ListTasks) -> Result<Checked<TaskP
         due_to: input.due_to.as_deref(),
         related_to: input.related_to.as_ref(),
     };
-    let mut page = if conditions.none() {
-        client.page(&call, "tasks", span).await?
-    } else {
-        // All but the status is known from Capsule's own client alone (API reference 6, row 9), and it tells no record from another of its
-        // kind: what comes is looked at, and not counted.
-        let keep = |row: &Value| conditions.hold(row);
-        let mut page = client.page_where(&call, "tasks", span, &keep).await?;
-        page.total = None;
-        page
-    };
+    if conditions.none() {
+        let spelling = Spelling {
+            keys: SPELT_TASK,
+            spell: &spell_task,
+        };
+        return client.listed(&call, "tasks", span, spelling).await;
+    }
+    // All but the status is known from Capsule's own client alone (API reference 6, row 9), and it tells no record from another of its
+    // kind: what comes is looked at, and not counted.
+    let keep = |row: &Value| conditions.hold(row);
+    let mut page = client.page_where(&call, "tasks", span, &keep).await?;
+    page.total = None;
     page.rows.iter_mut().for_each(spell_task);
-    record(&call, 200, of_page(page))
+    record::<Checked<_>>(&call, 200, of_page(page)).map(Listed::from)
 }
 
 /// Complete a task. One that is completed already is not changed by it (API reference 2.3).

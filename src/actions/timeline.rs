@@ -2,13 +2,13 @@
 
 use super::body::put;
 use super::deletion::gone;
-use super::read::{listed, single};
+use super::read::single;
 use crate::api::{Call, Client, Span, invalid};
 use crate::bindings::capsule::crm::types::{
     Deletion, Entry, EntryPage, EntryUpdate, GetEntry, ListTimeline, NewNote,
 };
 use crate::bindings::integration::connector::types::{Cursor, Error};
-use crate::contract::Checked;
+use crate::contract::{Checked, Listed, Spelling};
 use crate::model::{linked, put_related};
 use serde_json::{Map, Value, json};
 
@@ -88,7 +88,7 @@ pub async fn get(client: &Client, input: GetEntry) -> Result<Checked<Entry>, Err
 ///
 /// # Errors
 /// `not-found`, `stale-cursor`, and what sending gives.
-pub async fn list_all(client: &Client, input: ListTimeline) -> Result<Checked<EntryPage>, Error> {
+pub async fn list_all(client: &Client, input: ListTimeline) -> Result<Listed<EntryPage>, Error> {
     let call = match &input.on {
         Some(on) => Call::get(&[on.entity().path(), &on.id().to_string(), "entries"]),
         None => Call::get(&["entries"]),
@@ -117,7 +117,7 @@ pub(super) async fn entries(
     call: Call,
     limit: u32,
     cursor: Option<&Cursor>,
-) -> Result<Checked<EntryPage>, Error> {
+) -> Result<Listed<EntryPage>, Error> {
     let span = Span::of_entries(limit, cursor);
-    listed(client, &call, "entries", span, &|_| ()).await
+    client.listed(&call, "entries", span, Spelling::NONE).await
 }

@@ -24,21 +24,30 @@ impl Answer {
     /// Reads the body.
     pub(crate) fn new(call: &Call, response: http::Response<Vec<u8>>) -> Result<Self, Error> {
         let (head, body) = response.into_parts();
-        let status = head.status.as_u16();
+        Self::read(call, head.status.as_u16(), head.headers, &body)
+    }
+
+    /// The same of its parts.
+    pub(super) fn read(
+        call: &Call,
+        status: u16,
+        headers: HeaderMap,
+        body: &[u8],
+    ) -> Result<Self, Error> {
         let body = if body.is_empty() {
             Value::Null
         } else {
-            capsule_json::parse(&body).map_err(|error| {
+            capsule_json::parse(body).map_err(|error| {
                 malformed(
                     call,
                     status,
-                    format!("The answer is not JSON ({error}): {}", shown(&body)),
+                    format!("The answer is not JSON ({error}): {}", shown(body)),
                 )
             })?
         };
         Ok(Self {
             status,
-            headers: head.headers,
+            headers,
             body,
         })
     }

@@ -64,6 +64,11 @@ impl Client {
     /// # Errors
     /// Every case of the table in `error.rs`.
     pub async fn send(&self, call: &Call) -> Result<Answer, Error> {
+        Answer::new(call, self.fetch(call).await?)
+    }
+
+    /// The same, and does not read the body of the answer.
+    pub(super) async fn fetch(&self, call: &Call) -> Result<http::Response<Vec<u8>>, Error> {
         let body = match &call.body {
             None => Vec::new(),
             Some(body) => capsule_json::text(body).into_bytes(),
@@ -100,7 +105,7 @@ impl Client {
             .header(headers::FILENAME, filename)
             .body(content)
             .map_err(|_| bad_token())?;
-        self.exchange(call, request).await
+        Answer::new(call, self.exchange(call, request).await?)
     }
 
     /// Downloads a file of at most so many bytes, whatever they are.
@@ -172,13 +177,13 @@ impl Client {
         &self,
         call: &Call,
         request: http::Request<Vec<u8>>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<http::Response<Vec<u8>>, Error> {
         let response = self
             .transport
             .send(request)
             .await
             .map_err(|lost| from_lost(call, lost))?;
-        Answer::new(call, succeeded(call, response)?)
+        succeeded(call, response)
     }
 
     /// The address of a path under the base.

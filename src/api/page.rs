@@ -1,12 +1,16 @@
 //! Walking a list: Capsule's pages in, one page of the contract out.
 
-use super::answer::Answer;
+use super::answer::{Answer, record};
 use super::call::Call;
 use super::client::{API_BASE, Client};
 use super::error::{malformed, stale_cursor};
 use super::headers;
 use crate::bindings::integration::connector::types::Error;
-use serde_json::Value;
+use crate::contract::{
+    Checked, Json, Listed, Output, Reading, Record, Shape, Spelling, Wanted, check, pass,
+};
+use http::HeaderMap;
+use serde_json::{Map, Value};
 
 /// Most rows that Capsule gives at a time (API reference 2.5).
 pub(crate) const PER_PAGE: u32 = 100;
@@ -62,6 +66,142 @@ pub struct Page {
     pub total: Option<u64>,
 }
 
+/// What becomes of the rows of an answer.
+trait Rows {
+    /// Takes the rows from `skip` on, until there are `limit` of all pages.
+    fn take(
+        &mut self,
+        call: &Call,
+        response: &http::Response<Vec<u8>>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<Taken, Error>;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+}
+
+/// What an answer gave.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// Of all pages, where Capsule counts.
+    total: Option<u64>,
+    /// The row at which the limit was reached, if it was within this answer.
+    stopped: Option<usize>,
+}
+
+/// Where a walk ended.
+#[derive(Clone, Debug, Default)]
+struct Walked {
+    next: Option<String>,
+    total: Option<u64>,
+}
+
+/// Rows as trees.
+struct Trees<'a> {
+    key: &'a str,
+    keep: Option<&'a dyn Fn(&Value) -> bool>,
+    restricted: Option<&'a str>,
+    rows: Vec<Value>,
+}
+
+impl Rows for Trees<'_> {
+    fn take(
+        &mut self,
+        call: &Call,
+        response: &http::Response<Vec<u8>>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<Taken, Error> {
+        let headers = HeaderMap::new();
+        let mut answer = Answer::read(call, response.status().as_u16(), headers, response.body())?;
+        let mut taken = Taken {
+            total: answer.total(),
+            stopped: None,
+        };
+        let mut rows = answer.rows(call, self.key)?;
+        if let Some(key) = self.restricted {
+            rows.extend(restricted_rows(&mut answer, key));
+        }
+        for (index, row) in rows.into_iter().enumerate().skip(skip) {
+            if self.rows.len() >= limit {
+                taken.stopped = Some(index);
+                break;
+            }
+            if self.keep.is_none_or(|keep| keep(&row)) {
+                self.rows.push(row);
+            }
+        }
+        Ok(taken)
+    }
+
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// Rows as the text of what the contract makes of them. From the first answer that can't be read so, they are trees.
+struct Texts<'a> {
+    /// What a row is; none from when on they are trees.
+    row: Option<&'static Record>,
+    spelling: Spelling<'a>,
+    text: String,
+    count: usize,
+    trees: Trees<'a>,
+}
+
+impl Texts<'_> {
+    /// Goes on with trees.
+    fn grow(&mut self) {
+        self.row = None;
+        let text = format!("[{}]", std::mem::take(&mut self.text));
+        if let Ok(Value::Array(rows)) = capsule_json::parse(text.as_bytes()) {
+            self.trees.rows = rows;
+        }
+    }
+}
+
+impl Rows for Texts<'_> {
+    fn take(
+        &mut self,
+        call: &Call,
+        response: &http::Response<Vec<u8>>,
+        skip: usize,
+        limit: usize,
+    ) -> Result<Taken, Error> {
+        if let Some(row) = self.row {
+            let wanted = Wanted {
+                key: self.trees.key,
+                skip,
+                most: limit.saturating_sub(self.count),
+                row,
+                spelling: self.spelling,
+            };
+            if let Some(passed) = pass(response.body(), &wanted, &mut self.text) {
+                self.count += passed.written;
+                let end = skip + passed.written;
+                return Ok(Taken {
+                    total: passed.total,
+                    stopped: (end < passed.rows).then_some(end),
+                });
+            }
+            self.grow();
+        }
+        let before = self.trees.rows.len();
+        let taken = self.trees.take(call, response, skip, limit)?;
+        let new = self.trees.rows.iter_mut().skip(before);
+        new.for_each(self.spelling.spell);
+        Ok(taken)
+    }
+
+    fn count(&self) -> usize {
+        match self.row {
+            Some(_) => self.count,
+            None => self.trees.count(),
+        }
+    }
+}
+
 impl Client {
     /// Reads rows of a list until the limit is reached or the list ends, with at most 100 requests. `key` is the list's key in the
     /// envelope.
@@ -69,7 +209,7 @@ impl Client {
     /// # Errors
     /// `stale-cursor` for a cursor of another list, of other parameters or of another version; and what sending gives.
     pub async fn page(&self, call: &Call, key: &str, span: Span<'_>) -> Result<Page, Error> {
-        self.walk(call, key, span, None, None).await
+        self.trees(call, key, span, None, None).await
     }
 
     /// The same, keeping the rows that a check lets pass: for what Capsule can only find roughly. It reads whole pages, whatever the limit,
@@ -84,7 +224,7 @@ impl Client {
         span: Span<'_>,
         keep: &dyn Fn(&Value) -> bool,
     ) -> Result<Page, Error> {
-        self.walk(call, key, span, Some(keep), None).await
+        self.trees(call, key, span, Some(keep), None).await
     }
 
     /// The rows of a deleted feed. Records that the caller may no longer see stand under a key of their own, `restrictedParties` and the
@@ -95,10 +235,67 @@ impl Client {
     pub async fn feed(&self, call: &Call, key: &str, span: Span<'_>) -> Result<Page, Error> {
         let (head, tail) = key.split_at(1);
         let restricted = format!("restricted{}{tail}", head.to_ascii_uppercase());
-        self.walk(call, key, span, None, Some(&restricted)).await
+        self.trees(call, key, span, None, Some(&restricted)).await
     }
 
-    async fn walk(
+    /// A page of the contract, of records as they come but for their spelling.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page), and `malformed-response` for a row that is not as it should be.
+    pub async fn listed<P: Json>(
+        &self,
+        call: &Call,
+        key: &str,
+        span: Span<'_>,
+        spelling: Spelling<'_>,
+    ) -> Result<Listed<P>, Error> {
+        let (items, count) = self.items(&P::SHAPE, call, key, span, spelling).await?;
+        match items {
+            Output::Text(text) => Ok(Listed::new(text, count)),
+            Output::Tree(tree) => record::<Checked<P>>(call, 200, tree).map(Listed::from),
+        }
+    }
+
+    /// The same before it has a type: one body for all of them. Text is checked, a tree is not.
+    async fn items(
+        &self,
+        page: &Shape,
+        call: &Call,
+        key: &str,
+        span: Span<'_>,
+        spelling: Spelling<'_>,
+    ) -> Result<(Output, usize), Error> {
+        let mut texts = Texts {
+            row: row_of(page),
+            spelling,
+            text: String::new(),
+            count: 0,
+            trees: Trees {
+                key,
+                keep: None,
+                restricted: None,
+                rows: Vec::new(),
+            },
+        };
+        let walked = self.walk(call, key, span, false, &mut texts).await?;
+        let mut tree = Map::new();
+        tree.insert("next".into(), walked.next.into());
+        tree.insert("total".into(), walked.total.into());
+        if texts.row.is_some() {
+            if let Some(behind) = behind(page, &tree) {
+                let mut text = texts.text;
+                text.insert_str(0, "{\"items\":[");
+                text.push_str(&behind);
+                return Ok((Output::Text(text), texts.count));
+            }
+            texts.grow();
+        }
+        let count = texts.count();
+        tree.insert("items".into(), texts.trees.rows.into());
+        Ok((Output::Tree(tree.into()), count))
+    }
+
+    async fn trees(
         &self,
         call: &Call,
         key: &str,
@@ -106,59 +303,80 @@ impl Client {
         keep: Option<&dyn Fn(&Value) -> bool>,
         restricted: Option<&str>,
     ) -> Result<Page, Error> {
+        let mut trees = Trees {
+            key,
+            keep,
+            restricted,
+            rows: Vec::new(),
+        };
+        let Walked { next, total } = self
+            .walk(call, key, span, keep.is_some(), &mut trees)
+            .await?;
+        Ok(Page {
+            rows: trees.rows,
+            next,
+            total,
+        })
+    }
+
+    /// Page after page. `whole` pages are read where most rows may not pass.
+    async fn walk(
+        &self,
+        call: &Call,
+        key: &str,
+        span: Span<'_>,
+        whole: bool,
+        rows: &mut dyn Rows,
+    ) -> Result<Walked, Error> {
         let print = fingerprint(call, key);
         let limit = span.limit.max(1);
         let mut position = match span.cursor {
             Some(text) => Position::read(text, print)?,
-            None if keep.is_some() => Position {
-                page: 1,
-                per_page: span.per_page,
-                skip: 0,
-            },
             None => Position {
                 page: 1,
-                per_page: limit.max(LEAST).min(span.per_page),
+                per_page: if whole {
+                    span.per_page
+                } else {
+                    limit.max(LEAST).min(span.per_page)
+                },
                 skip: 0,
             },
         };
-        let mut page = Page::default();
+        let mut walked = Walked::default();
         for _ in 0..MOST_PAGES {
             let call = call
                 .clone()
                 .with("page", position.page.to_string())
                 .with("perPage", position.per_page.to_string());
-            let mut answer = self.send(&call).await?;
-            page.total = page.total.or(answer.total());
-            let mut rows = answer.rows(&call, key)?;
-            if let Some(key) = restricted {
-                rows.extend(restricted_rows(&mut answer, key));
-            }
-            let following = self.next_page(&call, &answer, position.page)?;
-            for (index, row) in rows.into_iter().enumerate().skip(position.skip as usize) {
-                if page.rows.len() >= limit as usize {
-                    // The limit ends within Capsule's page.
-                    let skip = u32::try_from(index).unwrap_or(u32::MAX);
-                    page.next = Some(Position { skip, ..position }.write(print));
-                    return Ok(page);
-                }
-                if keep.is_none_or(|keep| keep(&row)) {
-                    page.rows.push(row);
-                }
+            let response = self.fetch(&call).await?;
+            let taken = rows.take(&call, &response, position.skip as usize, limit as usize)?;
+            walked.total = walked.total.or(taken.total);
+            let following = self.next_page(
+                &call,
+                response.status().as_u16(),
+                response.headers(),
+                position.page,
+            )?;
+            if let Some(index) = taken.stopped {
+                // The limit ends within Capsule's page.
+                let skip = u32::try_from(index).unwrap_or(u32::MAX);
+                walked.next = Some(Position { skip, ..position }.write(print));
+                return Ok(walked);
             }
             let Some(next) = following else {
-                return Ok(page);
+                return Ok(walked);
             };
             position = Position {
                 page: next,
                 skip: 0,
                 ..position
             };
-            if page.rows.len() >= limit as usize {
+            if rows.count() >= limit as usize {
                 break;
             }
         }
-        page.next = Some(position.write(print));
-        Ok(page)
+        walked.next = Some(position.write(print));
+        Ok(walked)
     }
 
     /// The number of the page after this one, for a walk of the caller's own.
@@ -166,20 +384,21 @@ impl Client {
     /// # Errors
     /// `malformed-response` for a link that leads elsewhere or does not go on.
     pub fn following(&self, call: &Call, answer: &Answer, page: u32) -> Result<Option<u32>, Error> {
-        self.next_page(call, answer, page)
+        self.next_page(call, answer.status, &answer.headers, page)
     }
 
     /// The number of the next page by the `Link` header, or by `X-Pagination-Has-More` where there is no `Link`. Only the number is taken
     /// out of a link, never its address, and only out of a link to the same origin and path.
-    fn next_page(&self, call: &Call, answer: &Answer, page: u32) -> Result<Option<u32>, Error> {
-        let links = answer.headers.get_all(&headers::LINK);
-        let strange = |why: &str| {
-            malformed(
-                call,
-                answer.status,
-                format!("The link to the next page {why}."),
-            )
-        };
+    fn next_page(
+        &self,
+        call: &Call,
+        status: u16,
+        head: &HeaderMap,
+        page: u32,
+    ) -> Result<Option<u32>, Error> {
+        let links = head.get_all(&headers::LINK);
+        let strange =
+            |why: &str| malformed(call, status, format!("The link to the next page {why}."));
         for link in links
             .iter()
             .filter_map(|value| value.to_str().ok())
@@ -212,12 +431,36 @@ impl Client {
                 _ => Err(strange("does not go on")),
             };
         }
-        let has_more = answer
-            .headers
+        let has_more = head
             .get(&headers::HAS_MORE)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
         Ok((has_more && links.iter().next().is_none()).then(|| page.saturating_add(1)))
     }
+}
+
+/// What the items of a page are, where they are records.
+fn row_of(page: &Shape) -> Option<&'static Record> {
+    let Shape::Record(page) = page else {
+        return None;
+    };
+    let items = page.fields.iter().find(|field| field.json == "items")?;
+    match items.shape {
+        Shape::List(Shape::Record(row)) => Some(row),
+        _ => None,
+    }
+}
+
+/// What stands behind the items of a page, from their bracket on. None where it does not fit.
+fn behind(page: &Shape, rest: &Map<String, Value>) -> Option<String> {
+    let mut tree = Value::from(rest.clone());
+    if !check(page, &mut tree, Reading::Answer).is_empty() {
+        return None;
+    }
+    // A list that is left out is filled in.
+    tree.as_object_mut()?.remove("items");
+    let text = capsule_json::text(&tree);
+    let comma = if text == "{}" { "" } else { "," };
+    Some(format!("]{comma}{}", text.trim_start_matches('{')))
 }
 
 /// Records of a feed that the caller may no longer see.

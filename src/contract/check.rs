@@ -30,6 +30,16 @@ pub fn check(shape: &Shape, value: &mut Value, reading: Reading) -> Vec<Violatio
     judge.found
 }
 
+/// The same for the value of one field that an answer has; whether it fits.
+pub(super) fn answered(field: &Field, value: &mut Value) -> bool {
+    let mut judge = Judge {
+        reading: Reading::Answer,
+        found: Vec::new(),
+    };
+    judge.field(At::Root, field, value);
+    judge.found.is_empty()
+}
+
 /// More than anybody mends at once.
 const MOST_FAULTS: usize = 100;
 
@@ -387,7 +397,7 @@ impl Judge {
 
 /// What stands for a field that the vendor left out; none where nothing does. A text is read as an empty one: a row without it is no reason
 /// to lose a page.
-fn empty(field: &Field) -> Option<Value> {
+pub(super) fn empty(field: &Field) -> Option<Value> {
     match field.shape {
         Shape::Boolean => Some(false.into()),
         Shape::Text => Some("".into()),

@@ -1,5 +1,6 @@
 //! Between the model and JSON. Not generic over the JSON library: one `Value` in the middle costs fewer bytes than serde's derives.
 
+use super::checked::Output;
 use super::shape::{Bounds, Shape};
 use serde_json::{Map, Number, Value};
 
@@ -14,6 +15,10 @@ pub trait Json: Sized {
     fn from_json(value: Value) -> Self;
     /// To JSON; null for what is left out.
     fn to_json(self) -> Value;
+    /// As an operation gives it.
+    fn output(self) -> Output {
+        Output::Tree(self.to_json())
+    }
 }
 
 impl Json for bool {

@@ -1,7 +1,7 @@
 //! The contract as data: what `build.rs` makes of `wit/`, and the code that works on it.
 //!
 //! `shape.rs` holds the types of the generated tables, `json.rs` the trait between model and JSON, `check.rs` judges JSON by a shape,
-//! `checked.rs` passes on what was judged,
+//! `checked.rs` passes on what was judged, `pass.rs` does so with rows that need not become trees,
 //! `abi.rs` brings typed arguments to JSON and JSON to typed results, `schema.rs` renders a shape as JSON Schema, `nearest.rs` finds what a
 //! misspelt name may have meant. Nothing here knows Capsule,
 //! and nothing here sends anything.
@@ -11,14 +11,16 @@ mod check;
 mod checked;
 pub(crate) mod json;
 mod nearest;
+mod pass;
 mod schema;
 mod shape;
 
 pub use check::{Reading, check, required};
 pub(crate) use check::{brief, is_date};
-pub use checked::Checked;
+pub use checked::{Checked, Listed, Output};
 pub use json::Json;
 pub use nearest::{nearest, way_out};
+pub use pass::{Passed, Spelling, Wanted, pass};
 pub use schema::schema;
 pub use shape::{
     Bounds, Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Trigger,

@@ -1,6 +1,7 @@
 //! The types of the generated tables. One table both renders the schemas and checks inputs.
 
 use super::check::Reading;
+use super::checked::Output;
 use crate::api::Client;
 use crate::bindings::integration::connector::types::Error;
 use serde_json::Value;
@@ -196,7 +197,7 @@ pub enum Effect {
 }
 
 /// A call under way.
-pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, Error>> + 'a>>;
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Output, Error>> + 'a>>;
 
 /// An operation: what stands in the WIT, and the function that runs it.
 #[derive(Debug)]

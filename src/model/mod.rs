@@ -13,10 +13,10 @@ pub(crate) mod time;
 
 pub(crate) use deal::{DealDraft, DealPatch};
 pub(crate) use party::{Draft, Patch, full_name, joined};
-pub(crate) use record::{Embeds, Kind, spell};
+pub(crate) use record::{Embeds, Kind, SPELT, spell};
 pub(crate) use related::{linked, put_related};
 pub(crate) use rows::{Gone, Row, changed_rows, digits, rows, same_number};
-pub(crate) use task::{is_time, spell_task};
+pub(crate) use task::{SPELT_TASK, is_time, spell_task};
 
 /// Names are compared without regard to case.
 pub(crate) fn same(one: &str, other: &str) -> bool {

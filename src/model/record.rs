@@ -121,6 +121,9 @@ impl From<&Option<ProjectEmbed>> for Embeds {
     }
 }
 
+/// What [`spell`] reads or changes of a record.
+pub(crate) const SPELT: &[&str] = &["fields", "id", "webUrl"];
+
 /// Brings a record to the contract's spelling: custom fields keyed by definition, and the link for people where the account's address is
 /// known.
 pub(crate) fn spell(

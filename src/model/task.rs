@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// What [`spell_task`] reads or changes of a task.
+pub(crate) const SPELT_TASK: &[&str] = &["repeat", "repeatDetails"];
+
 /// Brings a task to the contract's spelling. How it repeats is documented neither in its key nor in its words (API reference 6, row 25): a
 /// part that is of another type than expected becomes a text, and never spoils the rest.
 pub(crate) fn spell_task(task: &mut Value) {

@@ -1,13 +1,13 @@
 //! Parties beside the main contact. Capsule refuses one that is there and one that is not (API reference 2.11): both are what was wanted.
 
 use super::current;
-use crate::actions::read::{Speller, counted, listed};
+use crate::actions::read::{Speller, counted};
 use crate::api::{Call, Client, Span, is_not_found};
 use crate::bindings::capsule::crm::types::{
     ContactOutcome, ContactState, ListOfParties, PartyPage,
 };
 use crate::bindings::integration::connector::types::{Error, PermanentError};
-use crate::contract::Checked;
+use crate::contract::Listed;
 use crate::model::{Embeds, Kind};
 
 /// A page of them.
@@ -15,13 +15,13 @@ pub(in crate::actions) async fn list_parties(
     client: &Client,
     kind: Kind,
     input: &ListOfParties,
-) -> Result<Checked<PartyPage>, Error> {
+) -> Result<Listed<PartyPage>, Error> {
     let embeds = Embeds::from(&input.embed);
     let speller = Speller::new(client, Kind::Party, &embeds).await?;
     let call = Call::get(&[kind.entity().path(), &input.id.to_string(), "parties"]);
     let call = counted(call, &embeds);
     let span = Span::new(input.limit_or_default(), input.cursor.as_ref());
-    listed(client, &call, "parties", span, &|row| speller.spell(row)).await
+    speller.listed(client, &call, "parties", span).await
 }
 
 /// Adds one. It is there afterwards, so repeating is safe.

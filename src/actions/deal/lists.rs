@@ -5,7 +5,7 @@ use crate::actions::timeline::entries;
 use crate::api::{Call, Client, Span};
 use crate::bindings::capsule::crm::types::{EntryPage, ListOfEntries};
 use crate::bindings::integration::connector::types::{Cursor, Error};
-use crate::contract::{Checked, Json};
+use crate::contract::{Json, Listed};
 use crate::model::{Embeds, Kind};
 
 /// One record.
@@ -27,7 +27,7 @@ pub(in crate::actions) async fn list_all<P: Json>(
     since: Option<&str>,
     embeds: &Embeds,
     span: Span<'_>,
-) -> Result<P, Error> {
+) -> Result<Listed<P>, Error> {
     let call = Call::get(&[kind.entity().path()]);
     let call = match since {
         Some(since) => call.with("since", since),
@@ -43,7 +43,7 @@ pub(in crate::actions) async fn search<P: Json>(
     q: &str,
     embeds: &Embeds,
     span: Span<'_>,
-) -> Result<P, Error> {
+) -> Result<Listed<P>, Error> {
     let call = Call::get(&[kind.entity().path(), "search"]).with("q", q);
     page_of(client, call, kind, embeds, span).await
 }
@@ -53,7 +53,7 @@ pub(in crate::actions) async fn list_entries(
     client: &Client,
     kind: Kind,
     input: &ListOfEntries,
-) -> Result<Checked<EntryPage>, Error> {
+) -> Result<Listed<EntryPage>, Error> {
     let call = Call::get(&[kind.entity().path(), &input.id.to_string(), "entries"]);
     let cursor: Option<&Cursor> = input.cursor.as_ref();
     entries(client, call, input.limit_or_default(), cursor).await
