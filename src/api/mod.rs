@@ -13,6 +13,7 @@ mod once;
 mod page;
 mod raw;
 mod roster;
+mod rows;
 #[cfg(test)]
 pub(crate) mod script;
 mod steps;

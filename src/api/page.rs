@@ -5,10 +5,9 @@ use super::call::Call;
 use super::client::{API_BASE, Client};
 use super::error::{malformed, stale_cursor};
 use super::headers;
+use super::rows::{Rows, Texts, Trees};
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{
-    Checked, Json, Listed, Output, Reading, Record, Shape, Spelling, Wanted, check, pass,
-};
+use crate::contract::{Checked, Json, Listed, Output, Shape, Spelling};
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
@@ -66,140 +65,11 @@ pub struct Page {
     pub total: Option<u64>,
 }
 
-/// What becomes of the rows of an answer.
-trait Rows {
-    /// Takes the rows from `skip` on, until there are `limit` of all pages.
-    fn take(
-        &mut self,
-        call: &Call,
-        response: &http::Response<Vec<u8>>,
-        skip: usize,
-        limit: usize,
-    ) -> Result<Taken, Error>;
-
-    /// How many there are.
-    fn count(&self) -> usize;
-}
-
-/// What an answer gave.
-#[derive(Clone, Copy, Debug, Default)]
-struct Taken {
-    /// Of all pages, where Capsule counts.
-    total: Option<u64>,
-    /// The row at which the limit was reached, if it was within this answer.
-    stopped: Option<usize>,
-}
-
 /// Where a walk ended.
 #[derive(Clone, Debug, Default)]
 struct Walked {
     next: Option<String>,
     total: Option<u64>,
-}
-
-/// Rows as trees.
-struct Trees<'a> {
-    key: &'a str,
-    keep: Option<&'a dyn Fn(&Value) -> bool>,
-    restricted: Option<&'a str>,
-    rows: Vec<Value>,
-}
-
-impl Rows for Trees<'_> {
-    fn take(
-        &mut self,
-        call: &Call,
-        response: &http::Response<Vec<u8>>,
-        skip: usize,
-        limit: usize,
-    ) -> Result<Taken, Error> {
-        let headers = HeaderMap::new();
-        let mut answer = Answer::read(call, response.status().as_u16(), headers, response.body())?;
-        let mut taken = Taken {
-            total: answer.total(),
-            stopped: None,
-        };
-        let mut rows = answer.rows(call, self.key)?;
-        if let Some(key) = self.restricted {
-            rows.extend(restricted_rows(&mut answer, key));
-        }
-        for (index, row) in rows.into_iter().enumerate().skip(skip) {
-            if self.rows.len() >= limit {
-                taken.stopped = Some(index);
-                break;
-            }
-            if self.keep.is_none_or(|keep| keep(&row)) {
-                self.rows.push(row);
-            }
-        }
-        Ok(taken)
-    }
-
-    fn count(&self) -> usize {
-        self.rows.len()
-    }
-}
-
-/// Rows as the text of what the contract makes of them. From the first answer that can't be read so, they are trees.
-struct Texts<'a> {
-    /// What a row is; none from when on they are trees.
-    row: Option<&'static Record>,
-    spelling: Spelling<'a>,
-    text: String,
-    count: usize,
-    trees: Trees<'a>,
-}
-
-impl Texts<'_> {
-    /// Goes on with trees.
-    fn grow(&mut self) {
-        self.row = None;
-        let text = format!("[{}]", std::mem::take(&mut self.text));
-        if let Ok(Value::Array(rows)) = capsule_json::parse(text.as_bytes()) {
-            self.trees.rows = rows;
-        }
-    }
-}
-
-impl Rows for Texts<'_> {
-    fn take(
-        &mut self,
-        call: &Call,
-        response: &http::Response<Vec<u8>>,
-        skip: usize,
-        limit: usize,
-    ) -> Result<Taken, Error> {
-        if let Some(row) = self.row {
-            let wanted = Wanted {
-                key: self.trees.key,
-                skip,
-                most: limit.saturating_sub(self.count),
-                row,
-                spelling: self.spelling,
-            };
-            if let Some(passed) = pass(response.body(), &wanted, &mut self.text) {
-                self.count += passed.written;
-                let end = skip + passed.written;
-                return Ok(Taken {
-                    total: passed.total,
-                    stopped: (end < passed.rows).then_some(end),
-                });
-            }
-            self.grow();
-        }
-        let before = self.trees.rows.len();
-        let taken = self.trees.take(call, response, skip, limit)?;
-        let new = self.trees.rows.iter_mut().skip(before);
-        new.for_each(self.spelling.spell);
-        Ok(taken)
-    }
-
-    fn count(&self) -> usize {
-        match self.row {
-            Some(_) => self.count,
-            None => self.trees.count(),
-        }
-    }
 }
 
 impl Client {
@@ -256,7 +126,7 @@ impl Client {
         }
     }
 
-    /// The same before it has a type: one body for all of them. Text is checked, a tree is not.
+    /// The same before it has a type: one body for all of them.
     async fn items(
         &self,
         page: &Shape,
@@ -265,34 +135,13 @@ impl Client {
         span: Span<'_>,
         spelling: Spelling<'_>,
     ) -> Result<(Output, usize), Error> {
-        let mut texts = Texts {
-            row: row_of(page),
-            spelling,
-            text: String::new(),
-            count: 0,
-            trees: Trees {
-                key,
-                keep: None,
-                restricted: None,
-                rows: Vec::new(),
-            },
-        };
+        let mut texts = Texts::new(page, key, spelling);
         let walked = self.walk(call, key, span, false, &mut texts).await?;
-        let mut tree = Map::new();
-        tree.insert("next".into(), walked.next.into());
-        tree.insert("total".into(), walked.total.into());
-        if texts.row.is_some() {
-            if let Some(behind) = behind(page, &tree) {
-                let mut text = texts.text;
-                text.insert_str(0, "{\"items\":[");
-                text.push_str(&behind);
-                return Ok((Output::Text(text), texts.count));
-            }
-            texts.grow();
-        }
+        let mut rest = Map::new();
+        rest.insert("next".into(), walked.next.into());
+        rest.insert("total".into(), walked.total.into());
         let count = texts.count();
-        tree.insert("items".into(), texts.trees.rows.into());
-        Ok((Output::Tree(tree.into()), count))
+        Ok((texts.into_page(page, rest), count))
     }
 
     async fn trees(
@@ -436,42 +285,6 @@ impl Client {
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
         Ok((has_more && links.iter().next().is_none()).then(|| page.saturating_add(1)))
     }
-}
-
-/// What the items of a page are, where they are records.
-fn row_of(page: &Shape) -> Option<&'static Record> {
-    let Shape::Record(page) = page else {
-        return None;
-    };
-    let items = page.fields.iter().find(|field| field.json == "items")?;
-    match items.shape {
-        Shape::List(Shape::Record(row)) => Some(row),
-        _ => None,
-    }
-}
-
-/// What stands behind the items of a page, from their bracket on. None where it does not fit.
-fn behind(page: &Shape, rest: &Map<String, Value>) -> Option<String> {
-    let mut tree = Value::from(rest.clone());
-    if !check(page, &mut tree, Reading::Answer).is_empty() {
-        return None;
-    }
-    // A list that is left out is filled in.
-    tree.as_object_mut()?.remove("items");
-    let text = capsule_json::text(&tree);
-    let comma = if text == "{}" { "" } else { "," };
-    Some(format!("]{comma}{}", text.trim_start_matches('{')))
-}
-
-/// Records of a feed that the caller may no longer see.
-fn restricted_rows(answer: &mut Answer, key: &str) -> Vec<Value> {
-    let mut marked = Vec::new();
-    if let Some(Value::Array(rows)) = answer.body.get(key) {
-        marked.extend(rows.iter().filter_map(|row| {
-            Some(serde_json::json!({"id": row.get("id")?, "isRestricted": true}))
-        }));
-    }
-    marked
 }
 
 /// What a cursor holds: `1.FINGERPRINT.PAGE.PERPAGE.SKIP`.

@@ -394,6 +394,22 @@ fn a_filter_that_finds_something_looks_no_tag_up() {
 }
 
 #[test]
+fn the_end_of_what_was_found_looks_no_tag_up() {
+    let mut input =
+        json!({"limit": 1, "conditions": [{"field": "tag", "operator": "is", "value": "Hotel"}]});
+    let path = FILTER.replace("perPage=100", "perPage=25");
+    let found = all(&[person(7, json!({})), person(8, json!({}))]);
+    let script = Script::new().on("POST", &path, 200, found);
+    let (first, _) = done(script, "parties.filter", &input);
+    input["cursor"] = first["next"].clone();
+    assert!(input["cursor"].is_string(), "{first}");
+    // They are gone in the meantime.
+    let script = Script::new().on("POST", &path, 200, all(&[]));
+    let (second, log) = done(script, "parties.filter", &input);
+    assert_eq!((&second["items"], log.count()), (&json!([]), 1));
+}
+
+#[test]
 fn owners_and_teams_go_out_by_id() {
     let users = json!({"users": [{"id": 31, "username": "ines", "name": "Ines Duarte"}]});
     let teams = json!({"teams": [{"id": 8, "name": "Sales"}]});

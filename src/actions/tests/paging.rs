@@ -25,6 +25,8 @@ enum More {
 struct Rows {
     count: u64,
     more: More,
+    /// The row that has no id.
+    broken: Option<u64>,
     requests: Rc<Cell<u32>>,
 }
 
@@ -51,8 +53,21 @@ impl Transport for Rows {
             More::Unpaged => (0, self.count),
             _ => ((page - 1) * per_page, (page * per_page).min(self.count)),
         };
-        let rows: Vec<_> = (from..to)
-            .map(|index| json!({"id": index + 1, "type": "person", "lastName": "D"}))
+        let rows: Vec<_> = (from + 1..=to)
+            .map(|id| {
+                // Written so, a row can't pass as text: the list goes on as trees from there.
+                let written = if id % 170 == 0 {
+                    json!(id as f64)
+                } else {
+                    json!(id)
+                };
+                let id = if self.broken == Some(id) {
+                    Value::Null
+                } else {
+                    written
+                };
+                json!({"id": id, "type": "person", "lastName": "D"})
+            })
             .collect();
         let mut reply = http::Response::builder().status(200);
         let more = to < self.count;
@@ -92,18 +107,18 @@ fn server(count: u64, more: More) -> (Client, Rc<Cell<u32>>) {
     let rows = Rows {
         count,
         more,
+        broken: None,
         requests: Rc::clone(&requests),
     };
-    (
-        Client::new(
-            rows,
-            Settings {
-                access_token: Some("t".into()),
-                ..Settings::default()
-            },
-        ),
-        requests,
-    )
+    (client(rows), requests)
+}
+
+fn client(rows: Rows) -> Client {
+    let settings = Settings {
+        access_token: Some("t".into()),
+        ..Settings::default()
+    };
+    Client::new(rows, settings)
 }
 
 /// Walks a list with one limit after the other: the ids in the order in which they came.
@@ -191,6 +206,31 @@ fn a_limit_that_ends_inside_a_page_goes_on_inside_it() {
         (&second["items"][0]["id"], second.get("next")),
         (&json!(3), None)
     );
+}
+
+#[test]
+fn a_broken_row_is_told_by_its_place_among_all_that_were_read() {
+    for broken in [Some(30), Some(1), Some(200), None] {
+        let rows = Rows {
+            count: 200,
+            more: More::AtMost(25),
+            broken,
+            requests: Rc::default(),
+        };
+        let output = block_on(invoke(
+            &client(rows),
+            "parties.list-all",
+            r#"{"limit":500}"#,
+        ));
+        let Some(broken) = broken else {
+            assert!(output.is_ok());
+            continue;
+        };
+        let (name, fault) = fault(output.unwrap_err());
+        assert_eq!(name, "malformed-response");
+        let place = format!("/items/{}/id: `id` is required", broken - 1);
+        assert!(fault.message.contains(&place), "{}", fault.message);
+    }
 }
 
 #[test]
