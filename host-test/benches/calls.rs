@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use capsule_host::runtime::{Host, HostOptions, Tenant, operations};
 use criterion::{Criterion, criterion_group, criterion_main};
-use serde_json::{Value, json};
+use serde_json::json;
 use support::{Canned, Limited, Slow, component, connector, host, native, now, person, tenant};
 
 /// One `people.create` in a fresh sandbox: the store is made, the component instantiated, the call made, all of it dropped.
