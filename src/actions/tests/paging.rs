@@ -55,18 +55,15 @@ impl Transport for Rows {
         };
         let rows: Vec<_> = (from + 1..=to)
             .map(|id| {
-                // Written so, a row can't pass as text: the list goes on as trees from there.
-                let written = if id % 170 == 0 {
-                    json!(id as f64)
-                } else {
-                    json!(id)
-                };
-                let id = if self.broken == Some(id) {
-                    Value::Null
-                } else {
-                    written
-                };
-                json!({"id": id, "type": "person", "lastName": "D"})
+                let mut row = json!({"id": id, "type": "person", "lastName": "D"});
+                if id % 170 == 0 {
+                    // Written so, a row can't pass as text: the list goes on as trees from there.
+                    row["organisation"] = json!({"id": 5.0, "name": "Lagoa Foods"});
+                }
+                if self.broken == Some(id) {
+                    row["id"] = Value::Null;
+                }
+                row
             })
             .collect();
         let mut reply = http::Response::builder().status(200);
@@ -116,6 +113,7 @@ fn server(count: u64, more: More) -> (Client, Rc<Cell<u32>>) {
 fn client(rows: Rows) -> Client {
     let settings = Settings {
         access_token: Some("t".into()),
+        web_url: Some("https://lagoa.capsulecrm.com".into()),
         ..Settings::default()
     };
     Client::new(rows, settings)
@@ -136,7 +134,11 @@ fn walk(client: &Client, limits: &[u32]) -> Vec<u64> {
         let page = block_on(crate::actions::parties::list_all(client, input));
         let page = page.unwrap().into_model();
         assert!(page.items.len() <= limit as usize);
-        seen.extend(page.items.iter().map(|party| party.id));
+        for party in &page.items {
+            let url = format!("https://lagoa.capsulecrm.com/party/{}", party.id);
+            assert_eq!(party.web_url.as_ref(), Some(&url));
+            seen.push(party.id);
+        }
         match page.next {
             Some(next) => {
                 assert!(next.len() <= 8192);
