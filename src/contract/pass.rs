@@ -347,6 +347,7 @@ mod tests {
             field("name", Shape::Text),
             field("description", Shape::Option(&Shape::Text)),
             field("share", Shape::Option(&Shape::Number)),
+            field("more", Shape::Option(&Shape::Json)),
         ],
     };
 
@@ -414,6 +415,21 @@ mod tests {
             None
         );
         assert_eq!(plain(r#"{"teams": []}"#).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn what_passed_can_be_read_as_a_tree_however_deep_it_is() {
+        let mut passed = 0;
+        for depth in 1..140 {
+            let deep = "[".repeat(depth) + &"]".repeat(depth);
+            let rows = plain(&format!(r#"{{"teams": [{{"id": 1, "more": {deep}}}]}}"#));
+            if let Some(rows) = rows {
+                let page = format!(r#"{{"items":[{{"team":{rows}}}]}}"#);
+                assert!(capsule_json::parse(page.as_bytes()).is_ok(), "{depth}");
+                passed += 1;
+            }
+        }
+        assert_eq!(passed, 100);
     }
 
     #[test]
