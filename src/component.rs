@@ -1,4 +1,4 @@
-//! The neutral exports of the component: one-line bodies that call the core.
+//! The bodies of the component's neutral exports: one line each, that calls the core. `exports.rs` exports them.
 
 use crate::api::{Client, Settings};
 use crate::bindings::exports::integration::connector::{auth, catalog, operations, triggers};
@@ -6,13 +6,7 @@ use crate::bindings::integration::connector::types::Error;
 use crate::wasi_http::{WasiHttp, block_on};
 use std::pin::pin;
 
-struct Component;
-
-#[allow(unsafe_code)]
-mod export {
-    crate::bindings::export!(Component with_types_in crate::bindings);
-    use super::Component;
-}
+pub(crate) struct Component;
 
 /// Runs a body with a client of this call.
 pub(crate) fn run<T>(body: impl AsyncFnOnce(&Client) -> Result<T, Error>) -> Result<T, Error> {

@@ -1,8 +1,8 @@
 //! Capsule CRM behind a WIT contract: the guest.
 //!
-//! A call comes in through `component.rs` (wasm only), goes to [`actions`], which speaks to Capsule through [`api`], whose requests
-//! leave through a [`api::Transport`]; in the component that is `wasi_http.rs`. Its answer comes back the same way. Typed calls come in
-//! through `typed.rs` (wasm only), as JSON from there on. Everything but those three files compiles and is tested natively.
+//! A call comes in through `exports.rs`, as JSON from there on, and goes to [`actions`], which speaks to Capsule through [`api`], whose
+//! requests leave through a [`api::Transport`]; in the component that is `wasi_http.rs`. Its answer comes back the same way. What is no
+//! call of an operation passes `component.rs`. Everything but those three files, which are wasm alone, compiles and is tested natively.
 //!
 //! - [`bindings`]: what `wit-bindgen` makes of `wit/`: the types of the contract are the model.
 //! - [`contract`]: what `build.rs` makes of `wit/`: JSON, shapes, the table of operations.
@@ -23,16 +23,16 @@ pub mod catalog;
 #[cfg(target_arch = "wasm32")]
 mod component;
 pub mod contract;
+#[cfg(target_arch = "wasm32")]
+mod exports;
 mod few;
 pub mod model;
 pub mod triggers;
-#[cfg(all(target_arch = "wasm32", feature = "typed"))]
-mod typed;
 #[cfg(target_arch = "wasm32")]
 mod wasi_http;
 
-/// The types of the contract, as `wit-bindgen` makes them. `export!`, which is for wasm alone, exports the neutral interfaces; the typed
-/// ones are exported by table ([`contract::abi`]).
+/// The types of the contract, as `wit-bindgen` makes them. Its `export!` is not used: it writes what lays out an error anew for each
+/// function, four kilobytes each. Everything is exported by table ([`contract::abi`]).
 #[allow(
     missing_docs,
     unsafe_code,

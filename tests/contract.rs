@@ -10,8 +10,8 @@ mod memory;
 use capsule_crm::contract;
 use contract::abi::{Arguments, lift};
 use contract::{
-    EVENT_FUNCTIONS, Hints, Json, MODELS, OPERATIONS, Operation, Passed, Reading, Record, Shape,
-    Spelling, Wanted, check, pass, schema,
+    EVENT_FUNCTIONS, FUNCTIONS, Hints, Json, MODELS, NEUTRAL_MODELS, OPERATIONS, Operation, Passed,
+    Reading, Record, Shape, Spelling, Wanted, check, pass, schema,
 };
 use corpus::{any_json, faults, fitting, lean, nearly_fitting, run, validator};
 use proptest::prelude::*;
@@ -649,6 +649,71 @@ fn typed_arguments_and_results_lie_as_the_canonical_abi_has_them() {
     let error = &<capsule_crm::bindings::integration::connector::types::Error as Json>::SHAPE;
     let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/wit");
     memory::held_against_wit_parser(wit.as_ref(), "typed", &all, error);
+}
+
+#[test]
+fn neutral_arguments_and_results_lie_as_the_canonical_abi_has_them() {
+    let all: Vec<_> = FUNCTIONS
+        .iter()
+        .map(|function| (function.name, &function.input, function.output.as_ref()))
+        .collect();
+    assert_eq!(all.len(), 16, "{all:?}");
+    let error = &<capsule_crm::bindings::integration::connector::types::Error as Json>::SHAPE;
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/wit");
+    memory::held_against_wit_parser(wit.as_ref(), "slim", &all, error);
+}
+
+/// What a function takes and gives, of the types that have a model.
+fn neutral_models() -> Vec<(&'static Shape, RoundTrip)> {
+    let fields = FUNCTIONS.iter().flat_map(|function| {
+        let params = record(&function.input).fields.iter();
+        params
+            .map(|field| &field.shape)
+            .chain(function.output.as_ref())
+    });
+    let all: Vec<_> = fields
+        .filter_map(|shape| {
+            let named = match shape {
+                Shape::List(item) => item,
+                other => other,
+            };
+            let name = match named {
+                Shape::Record(record) => record.name,
+                Shape::Variant(variant) => variant.name,
+                Shape::Enum(all) => all.name,
+                _ => return None,
+            };
+            let model = NEUTRAL_MODELS.iter().find(|(known, _)| *known == name);
+            Some((
+                named,
+                model.unwrap_or_else(|| panic!("no model of {name}")).1,
+            ))
+        })
+        .collect();
+    assert!(all.len() >= 20, "{}", all.len());
+    all
+}
+
+#[test]
+fn what_neutral_functions_take_and_give_comes_back_from_model_and_memory() {
+    for (shape, model) in neutral_models() {
+        run(
+            60,
+            &fitting(shape, &Hints::NONE, Reading::Input),
+            |mut value| {
+                assert!(check(shape, &mut value, Reading::Input).is_empty());
+                let value = model(value);
+                let mut memory = memory::Ledger::default();
+                let at = memory::laid_out(&mut memory, shape, value.clone());
+                let lifted = lift(&mut memory, shape, Arguments::Memory(at)).unwrap();
+                assert_eq!(memory.taken(), 0, "memory is kept");
+                assert_eq!(
+                    lean(model(lifted), Reading::Input),
+                    lean(value, Reading::Input)
+                );
+            },
+        );
+    }
 }
 
 #[test]

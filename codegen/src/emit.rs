@@ -2,14 +2,20 @@
 
 use crate::Paths;
 use crate::docs::Tags;
-use crate::names::{camel, pascal, snake, title, type_name};
+use crate::names::{camel, pascal, snake, title};
 use crate::verbs::Effect;
-use crate::wit::{Case, Contract, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds};
+use crate::wit::{
+    Case, Contract, Core, Field, Form, Input, Kind, Named, Operation, Shape, json_kinds,
+};
 use std::fmt::Write;
 
 /// Model code, shapes, defaults and the table of operations.
 pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
-    let emitter = Emitter { contract, paths };
+    let emitter = Emitter {
+        types: &contract.types,
+        paths,
+        neutral: false,
+    };
     let mut out = format!("// Generated from WIT.\nuse {}::*;\n\n", paths.contract);
     for named in &contract.types {
         emitter.shape(&mut out, named);
@@ -26,81 +32,99 @@ pub(crate) fn contract(contract: &Contract, paths: &Paths) -> String {
         "/// The functions of events: exported, and no operations.\npub static EVENT_FUNCTIONS",
         &contract.event_functions,
     );
-    crate::emit_triggers::table(&emitter, &mut out);
-    emitter.models(&mut out);
+    crate::emit_triggers::table(&emitter, &mut out, &contract.triggers);
+    emitter.models(&mut out, contract.types.iter());
     out
 }
 
 /// The typed exports: a core function for each operation and each function of events, and the section that makes a component of them.
-/// None has a function for after the call: what a call gave is given back by the next one. The text that includes it has `typed` and
-/// `typed_in_memory` in scope, and lies beside a file `component-type`.
+/// None has a function for after the call: what a call gave is given back by the next one. The text that includes it has `typed`
+/// and `Arguments` in scope, and lies beside a file `component-type`.
 pub(crate) fn exports(contract: &Contract, paths: &Paths) -> String {
-    let mut out = String::from("// Generated from WIT.\n");
-    // The section is written for every static. With `#[used]` its bytes would stand in the memory of the component too.
-    let _ = writeln!(
-        out,
-        "#[unsafe(link_section = \"component-type:typed\")]\n#[allow(dead_code)]\nstatic COMPONENT_TYPE: [u8; {}] = *include_bytes!(\"component-type\");",
-        contract.component_type.len(),
-    );
+    let mut out = component_type("typed", "component-type", contract.component_type.len());
     let tables = [
         ("OPERATIONS", &contract.operations),
         ("EVENT_FUNCTIONS", &contract.event_functions),
     ];
-    let exported = tables.into_iter().flat_map(|(table, operations)| {
-        let row = move |(index, operation)| {
+    for (table, operations) in tables {
+        for (index, operation) in operations.iter().enumerate() {
+            let name = snake(&format!("{}-{}", operation.interface, operation.function));
             let row = format!("&{}::{table}[{index}]", paths.contract);
-            (row, operation)
-        };
-        operations.iter().enumerate().map(row)
-    });
-    for (row, operation) in exported {
-        let name = snake(&format!("{}-{}", operation.interface, operation.function));
-        let core = &operation.core;
-        let params: Vec<_> = core
-            .params
-            .iter()
-            .enumerate()
-            .map(|(at, kind)| format!("p{at}: {kind}"))
-            .collect();
-        let body = if core.in_memory {
-            format!("typed_in_memory({row}, p0)")
-        } else {
-            let bits: Vec<_> = core
-                .params
-                .iter()
-                .enumerate()
-                .map(|(at, kind)| match *kind {
-                    "u64" => format!("p{at}"),
-                    "f64" => format!("p{at}.to_bits()"),
-                    "f32" => format!("u64::from(p{at}.to_bits())"),
-                    _ => format!("u64::from(p{at})"),
-                })
-                .collect();
-            format!("typed({row}, &[{}])", bits.join(", "))
-        };
-        let _ = writeln!(
-            out,
-            "#[unsafe(export_name = {:?})]\nextern \"C\" fn {name}({}) -> u32 {{ {body} }}",
-            core.name,
-            params.join(", "),
-        );
+            let body = format!("typed({row}, {})", operation.core.arguments());
+            exported(&mut out, &name, &operation.core, &body);
+        }
     }
     out
 }
 
+/// The section that makes a component of exports.
+pub(crate) fn component_type(name: &str, file: &str, length: usize) -> String {
+    // The section is written for every static. With `#[used]` its bytes would stand in the memory of the component too.
+    format!(
+        "// Generated from WIT.\n#[unsafe(link_section = \"component-type:{name}\")]\n#[allow(dead_code)]\n\
+         static COMPONENT_TYPE: [u8; {length}] = *include_bytes!({file:?});\n"
+    )
+}
+
+/// An export of the core module, which tells where its result lies.
+pub(crate) fn exported(out: &mut String, name: &str, core: &Core, body: &str) {
+    let params: Vec<_> = core
+        .params
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| format!("p{at}: {kind}"))
+        .collect();
+    let _ = writeln!(
+        out,
+        "#[unsafe(export_name = {:?})]\nextern \"C\" fn {name}({}) -> u32 {{ {body} }}",
+        core.name,
+        params.join(", "),
+    );
+}
+
+impl Core {
+    /// The expression for what it is given.
+    pub(crate) fn arguments(&self) -> String {
+        if self.in_memory {
+            return "Arguments::Memory(p0 as usize)".into();
+        }
+        let bits: Vec<_> = self
+            .params
+            .iter()
+            .enumerate()
+            .map(|(at, kind)| match *kind {
+                "u64" => format!("p{at}"),
+                "f64" => format!("p{at}.to_bits()"),
+                "f32" => format!("u64::from(p{at}.to_bits())"),
+                _ => format!("u64::from(p{at})"),
+            })
+            .collect();
+        format!("Arguments::Flat(&[{}])", bits.join(", "))
+    }
+}
+
 pub(crate) struct Emitter<'a> {
-    pub(crate) contract: &'a Contract,
-    paths: &'a Paths,
+    pub(crate) types: &'a [Named],
+    pub(crate) paths: &'a Paths,
+    /// What is written are interfaces of other packages, whose types are not all that they use.
+    pub(crate) neutral: bool,
 }
 
 impl Emitter<'_> {
     fn named(&self, name: &str) -> Option<&Named> {
-        self.contract.types.iter().find(|named| named.name == name)
+        self.types.iter().find(|named| named.name == name)
+    }
+
+    /// Whether a type is the contract's, and this is not it.
+    fn is_of_contract(&self, name: &str) -> bool {
+        self.neutral && !self.named(name).is_some_and(|named| named.apart)
     }
 
     fn path(&self, name: &str) -> String {
-        let module = self.named(name).map_or("", |named| named.module.as_str());
-        format!("{}::{module}::{}", self.paths.bindings, type_name(name))
+        self.named(name).map_or_else(String::new, |named| {
+            let bindings = &self.paths.bindings;
+            format!("{bindings}::{}::{}", named.module, named.rust)
+        })
     }
 
     /// The Rust type of scalars and of named types and their lists and options.
@@ -121,7 +145,7 @@ impl Emitter<'_> {
 
     // ---- shapes ----
 
-    fn shape(&self, out: &mut String, named: &Named) {
+    pub(crate) fn shape(&self, out: &mut String, named: &Named) {
         let constant = constant(&named.name);
         let name = pascal(&named.name);
         let doc = &named.doc.prose;
@@ -148,10 +172,7 @@ impl Emitter<'_> {
                 let cases: String = cases
                     .iter()
                     .map(|case| {
-                        let shape = case.shape.as_ref().map_or_else(
-                            || "None".into(),
-                            |shape| format!("Some({})", self.expression(shape)),
-                        );
+                        let shape = self.optional(case.shape.as_ref());
                         format!(
                             "Case {{ json: {:?}, doc: {:?}, shape: {shape}, hints: {} }}, ",
                             case.json,
@@ -204,6 +225,10 @@ impl Emitter<'_> {
                 )
             }
             Shape::Map(name) => format!("Shape::Map(&{})", constant(name)),
+            // Its shape is written elsewhere.
+            Shape::Named(name) if self.is_of_contract(name) => {
+                format!("<{} as Json>::SHAPE", self.path(name))
+            }
             Shape::Named(name) => {
                 let kind = match self.named(name).map(|named| &named.kind) {
                     Some(Kind::Enum(_)) => "Enum",
@@ -215,9 +240,36 @@ impl Emitter<'_> {
         }
     }
 
+    pub(crate) fn optional(&self, shape: Option<&Shape>) -> String {
+        shape.map_or_else(
+            || "None".to_owned(),
+            |shape| format!("Some({})", self.expression(shape)),
+        )
+    }
+
+    /// The record that the parameters of a function are together.
+    pub(crate) fn parameters(&self, out: &mut String, name: &str, params: &[(String, Shape)]) {
+        let fields: String = params
+            .iter()
+            .map(|(name, shape)| {
+                format!(
+                    "Field {{ json: {:?}, doc: \"\", shape: {}, hints: &Hints::NONE }}, ",
+                    camel(name),
+                    self.expression(shape),
+                )
+            })
+            .collect();
+        let _ = writeln!(
+            out,
+            "static {}: Record = Record {{ name: {:?}, doc: \"\", fields: &[{fields}] }};",
+            constant(name),
+            pascal(name)
+        );
+    }
+
     // ---- model code ----
 
-    fn json(&self, out: &mut String, named: &Named) {
+    pub(crate) fn json(&self, out: &mut String, named: &Named) {
         let path = self.path(&named.name);
         let (from, to) = match &named.kind {
             Kind::Record(fields) => (self.record_from(fields), self.record_to(fields)),
@@ -318,7 +370,7 @@ impl Emitter<'_> {
         let Some((key, value)) = self.pair(name) else {
             return String::new();
         };
-        let text = json_kinds(&self.contract.types, &key.shape) == ["string"];
+        let text = json_kinds(self.types, &key.shape) == ["string"];
         format!(
             "|key, value| {} {{ {}: Json::from_json({}), {}: {} }}",
             self.path(name),
@@ -396,7 +448,7 @@ impl Emitter<'_> {
             let kinds = case
                 .shape
                 .as_ref()
-                .map(|shape| json_kinds(&self.contract.types, shape))
+                .map(|shape| json_kinds(self.types, shape))
                 .unwrap_or_default();
             let patterns: Vec<_> = kinds
                 .iter()
@@ -473,9 +525,9 @@ impl Emitter<'_> {
     }
 
     /// From JSON to each type and back, by the type's name.
-    fn models(&self, out: &mut String) {
+    pub(crate) fn models<'n>(&self, out: &mut String, types: impl Iterator<Item = &'n Named>) {
         let mut rows = String::new();
-        for named in &self.contract.types {
+        for named in types {
             let _ = writeln!(
                 rows,
                 "    ({:?}, |value| <{} as Json>::from_json(value).to_json()),",
@@ -512,22 +564,7 @@ impl Emitter<'_> {
                 ),
                 Input::Scalars(scalars) => {
                     let name = format!("{}-{}-input", operation.interface, operation.function);
-                    let fields: String = scalars
-                        .iter()
-                        .map(|(name, shape)| {
-                            format!(
-                                "Field {{ json: {:?}, doc: \"\", shape: {}, hints: &Hints::NONE }}, ",
-                                camel(name),
-                                self.expression(shape),
-                            )
-                        })
-                        .collect();
-                    let _ = writeln!(
-                        out,
-                        "static {}: Record = Record {{ name: {:?}, doc: \"\", fields: &[{fields}] }};",
-                        constant(&name),
-                        pascal(&name)
-                    );
+                    self.parameters(out, &name, scalars);
                     let take: Vec<_> = scalars
                         .iter()
                         .map(|(name, _)| {
@@ -548,10 +585,7 @@ impl Emitter<'_> {
                 Input::Scalars(scalars) if scalars.is_empty() => "drop(input); ",
                 Input::Scalars(_) => "let mut input = json::object(input); ",
             };
-            let output = operation.output.as_ref().map_or_else(
-                || "None".to_owned(),
-                |shape| format!("Some({})", self.expression(shape)),
-            );
+            let output = self.optional(operation.output.as_ref());
             let give = if operation.output.is_some() {
                 ".map(Json::output)"
             } else {
@@ -636,7 +670,7 @@ fn hints(tags: &Tags, title: Option<&str>, digits_are_id: bool) -> String {
     )
 }
 
-fn constant(name: &str) -> String {
+pub(crate) fn constant(name: &str) -> String {
     name.replace('-', "_").to_uppercase()
 }
 

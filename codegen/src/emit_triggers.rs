@@ -1,12 +1,13 @@
 //! Writes the table of triggers.
 
 use crate::emit::Emitter;
+use crate::triggers::Trigger;
 use std::fmt::Write;
 
 /// The static table, sorted by id.
-pub(crate) fn table(emitter: &Emitter<'_>, out: &mut String) {
+pub(crate) fn table(emitter: &Emitter<'_>, out: &mut String, triggers: &[Trigger]) {
     let mut rows = String::new();
-    for trigger in &emitter.contract.triggers {
+    for trigger in triggers {
         let tags = &trigger.doc.tags;
         let _ = writeln!(
             rows,

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{
-    FunctionKind, Interface, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldItem,
+    Docs, FunctionKind, Interface, PackageId, Resolve, Type, TypeDef, TypeDefKind, TypeId,
+    TypeOwner, WorldItem,
 };
 
 /// Why a world can't have a JSON face. Each names the item and the way out.
@@ -143,9 +144,14 @@ pub(crate) enum Input {
 /// A named type.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
+    /// Apart from all others. That of the WIT; with that of its interface before it where the interface is [exported as it is](Reader::apart).
     pub(crate) name: String,
     /// Interface with its package, as Rust modules.
     pub(crate) module: String,
+    /// Its name in Rust.
+    pub(crate) rust: String,
+    /// It stands in an interface that is exported as it is.
+    pub(crate) apart: bool,
     pub(crate) doc: Doc,
     pub(crate) kind: Kind,
 }
@@ -253,7 +259,7 @@ impl Contract {
         Self::of(&resolve, package, world)
     }
 
-    fn of(resolve: &Resolve, package: wit_parser::PackageId, world: &str) -> anyhow::Result<Self> {
+    fn of(resolve: &Resolve, package: PackageId, world: &str) -> anyhow::Result<Self> {
         let world = resolve.select_world(&[package], Some(world))?;
         let component_type = wit_component::metadata::encode(
             resolve,
@@ -261,11 +267,7 @@ impl Contract {
             wit_component::StringEncoding::UTF8,
             None,
         )?;
-        let mut reader = Reader {
-            resolve,
-            types: Vec::new(),
-            seen: BTreeSet::new(),
-        };
+        let mut reader = Reader::new(resolve, package);
         let mut operations = Vec::new();
         for (key, item) in &resolve.worlds[world].exports {
             let named = resolve.name_world_key(key);
@@ -279,7 +281,7 @@ impl Contract {
                         }
                         .into());
                     };
-                    // Interfaces of other packages are exported as they are: what they declare is no operation.
+                    // Those of other packages are exported as they are: what they declare is no operation.
                     if interface.package == Some(package) {
                         reader.interface(name, interface, &mut operations)?;
                     }
@@ -339,13 +341,28 @@ impl Operation {
     }
 }
 
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     resolve: &'a Resolve,
-    types: Vec<Named>,
+    package: PackageId,
+    pub(crate) types: Vec<Named>,
     seen: BTreeSet<TypeId>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(crate) fn new(resolve: &'a Resolve, package: PackageId) -> Self {
+        Self {
+            resolve,
+            package,
+            types: Vec::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Whether an interface is exported as it is: it has functions, and comes from another package.
+    pub(crate) fn apart(&self, interface: &Interface) -> bool {
+        interface.package != Some(self.package) && !interface.functions.is_empty()
+    }
+
     fn interface(
         &mut self,
         name: &str,
@@ -426,7 +443,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn core_export(&self, interface: &Interface, function: &wit_parser::Function) -> Core {
+    pub(crate) fn core_export(
+        &self,
+        interface: &Interface,
+        function: &wit_parser::Function,
+    ) -> Core {
         let signature = self
             .resolve
             .wasm_signature(AbiVariant::GuestExport, function);
@@ -483,7 +504,7 @@ impl Reader<'_> {
         Ok(Input::Scalars(scalars))
     }
 
-    fn output(
+    pub(crate) fn output(
         &mut self,
         function: &wit_parser::Function,
         item: &str,
@@ -527,7 +548,7 @@ impl Reader<'_> {
         }
     }
 
-    fn shape(&mut self, ty: Type, item: &str) -> Result<Shape, Refusal> {
+    pub(crate) fn shape(&mut self, ty: Type, item: &str) -> Result<Shape, Refusal> {
         let whole = |least: i64, most: i64| Shape::Integer { least, most };
         Ok(match ty {
             Type::Bool => Shape::Boolean,
@@ -563,12 +584,11 @@ impl Reader<'_> {
                 inner => Ok(Shape::Option(Box::new(inner))),
             },
             TypeDefKind::Record(_) | TypeDefKind::Variant(_) | TypeDefKind::Enum(_) => {
-                let name = def
-                    .name
-                    .clone()
+                let name = self
+                    .name(def)
                     .ok_or_else(|| no_json(item, "type without a name"))?;
                 if self.seen.insert(id) {
-                    let named = self.named(id, &name)?;
+                    let named = self.named(def, &name)?;
                     // Definitions of a schema have no interface.
                     if self.types.iter().any(|other| other.name == name) {
                         return Err(Refusal::Twice {
@@ -594,25 +614,55 @@ impl Reader<'_> {
             })
     }
 
-    fn named(&mut self, id: TypeId, name: &str) -> Result<Named, Refusal> {
-        let resolve = self.resolve;
-        let def = &resolve.types[id];
-        let module = match def.owner {
-            TypeOwner::Interface(interface) => self.module(&resolve.interfaces[interface]),
-            _ => return Err(no_json(name, "type outside of an interface")),
+    /// The interface in which a type stands.
+    fn owner(&self, def: &TypeDef) -> Option<&'a Interface> {
+        match def.owner {
+            TypeOwner::Interface(interface) => Some(&self.resolve.interfaces[interface]),
+            _ => None,
+        }
+    }
+
+    /// What tells a type from all others.
+    fn name(&self, def: &TypeDef) -> Option<String> {
+        let name = def.name.as_ref()?;
+        let interface = self.owner(def).filter(|interface| self.apart(interface));
+        Some(
+            match interface.and_then(|interface| interface.name.as_ref()) {
+                Some(interface) => format!("{interface}-{name}"),
+                None => name.clone(),
+            },
+        )
+    }
+
+    fn named(&mut self, def: &TypeDef, name: &str) -> Result<Named, Refusal> {
+        let Some(interface) = self.owner(def) else {
+            return Err(no_json(name, "type outside of an interface"));
+        };
+        let apart = self.apart(interface);
+        let module = self.module(interface);
+        // Nobody is shown those of other packages.
+        let read = |docs: &Docs, item: &str, place: Place| {
+            if apart {
+                Ok(Doc::default())
+            } else {
+                docs::read(docs.contents.as_deref(), item, place)
+            }
         };
         let place = match &def.kind {
             TypeDefKind::Record(_) => Place::Record,
             TypeDefKind::Enum(_) => Place::Enum,
             _ => Place::Variant,
         };
-        let doc = docs::read(def.docs.contents.as_deref(), name, place)?;
+        let doc = read(&def.docs, name, place)?;
         let kind = match &def.kind {
             TypeDefKind::Record(record) => {
                 let mut fields = Vec::new();
                 for field in &record.fields {
                     let item = format!("{name}.{}", field.name);
-                    let doc = docs::read(field.docs.contents.as_deref(), &item, Place::Field)?;
+                    let mut doc = read(&field.docs, &item, Place::Field)?;
+                    if apart && self.is_bytes(field.ty) {
+                        doc.tags.json = Some("base64".into());
+                    }
                     fields.push(self.field(&field.name, field.ty, doc, &item)?);
                 }
                 beside(name, &mut fields)?;
@@ -623,7 +673,7 @@ impl Reader<'_> {
                 let mut all = Vec::new();
                 for case in &cases.cases {
                     let item = format!("{name}.{}", case.name);
-                    let doc = docs::read(case.docs.contents.as_deref(), &item, Place::EnumCase)?;
+                    let doc = read(&case.docs, &item, Place::EnumCase)?;
                     all.push(case_of(&case.name, doc, None, &item)?);
                 }
                 once(name, all.iter().map(|case| &case.json))?;
@@ -644,7 +694,7 @@ impl Reader<'_> {
                 let mut all = Vec::new();
                 for case in &variant.cases {
                     let item = format!("{name}.{}", case.name);
-                    let doc = docs::read(case.docs.contents.as_deref(), &item, Place::Case)?;
+                    let doc = read(&case.docs, &item, Place::Case)?;
                     let shape = case.ty.map(|ty| self.shape(ty, &item)).transpose()?;
                     if matches!(shape, Some(Shape::Option(_) | Shape::Change(_))) {
                         return Err(no_json(&item, "option as a payload"));
@@ -675,6 +725,8 @@ impl Reader<'_> {
         Ok(Named {
             name: name.to_owned(),
             module,
+            rust: names::type_name(def.name.as_deref().unwrap_or_default()),
+            apart,
             doc,
             kind,
         })
@@ -854,6 +906,16 @@ impl Reader<'_> {
         }
     }
 
+    /// Bytes, or an option of them.
+    fn is_bytes(&self, ty: Type) -> bool {
+        let Type::Id(id) = ty else { return false };
+        match self.resolve.types[id].kind {
+            TypeDefKind::List(item) => item == Type::U8,
+            TypeDefKind::Option(inner) => self.is_bytes(inner),
+            _ => false,
+        }
+    }
+
     /// The object form of a list of two-field records.
     fn map(&self, item: &Shape, misplaced: &dyn Fn(&str) -> Refusal) -> Result<Shape, Refusal> {
         let name = match item {
@@ -959,12 +1021,18 @@ impl Reader<'_> {
         json_kinds(&self.types, shape)
     }
 
-    fn module(&self, interface: &Interface) -> String {
+    /// Where `wit-bindgen` puts an interface. What is exported as it is has its types where its functions are.
+    pub(crate) fn module(&self, interface: &Interface) -> String {
         let package = interface.package.map(|id| &self.resolve.packages[id].name);
         let name = interface.name.as_deref().unwrap_or_default();
+        let exported = if self.apart(interface) {
+            "exports::"
+        } else {
+            ""
+        };
         package.map_or_else(String::new, |package| {
             format!(
-                "{}::{}::{}",
+                "{exported}{}::{}::{}",
                 names::snake(&package.namespace),
                 names::snake(&package.name),
                 names::snake(name)

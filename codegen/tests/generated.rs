@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use codegen::{Contract, Generated, Paths, generate};
+use codegen::{Contract, Generated, Paths, generate, generate_neutral};
 
 fn paths() -> Paths {
     Paths {
@@ -200,8 +200,8 @@ fn the_typed_exports_run_the_rows_of_their_operations() {
     // Sorted by id: delete, get, list-all.
     for piece in [
         r#"#[unsafe(export_name = "test:shop/articles@1.2.3#delete")]
-extern "C" fn articles_delete(p0: u64) -> u32 { typed(&c::OPERATIONS[0], &[p0]) }"#,
-        "fn articles_get(p0: u64, p1: u32) -> u32 { typed(&c::OPERATIONS[1], &[p0, u64::from(p1)]) }",
+extern "C" fn articles_delete(p0: u64) -> u32 { typed(&c::OPERATIONS[0], Arguments::Flat(&[p0])) }"#,
+        "fn articles_get(p0: u64, p1: u32) -> u32 { typed(&c::OPERATIONS[1], Arguments::Flat(&[p0, u64::from(p1)])) }",
         "fn articles_list_all(",
     ] {
         assert!(exports.contains(piece), "{piece} is missing in {exports}");
@@ -236,8 +236,9 @@ fn more_arguments_than_sixteen_come_in_memory() {
     );
     let exports = generated(&text).exports;
     assert!(
-        exports
-            .contains("fn articles_get(p0: u32) -> u32 { typed_in_memory(&c::OPERATIONS[0], p0) }"),
+        exports.contains(
+            "fn articles_get(p0: u32) -> u32 { typed(&c::OPERATIONS[0], Arguments::Memory(p0 as usize)) }"
+        ),
         "{exports}"
     );
 }
@@ -287,9 +288,37 @@ fn functions_of_events_are_exported_and_are_no_operations() {
     assert!(events.contains("id: \"events.frobnicate\""));
     assert!(
         generated.exports.contains(
-            "fn events_frobnicate(p0: u64) -> u32 { typed(&c::EVENT_FUNCTIONS[0], &[p0]) }"
+            "fn events_frobnicate(p0: u64) -> u32 { typed(&c::EVENT_FUNCTIONS[0], Arguments::Flat(&[p0])) }"
         ),
         "{}",
         generated.exports
     );
+}
+
+#[test]
+fn functions_of_other_packages_are_exported_as_they_are() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixture/wit");
+    let neutral = generate_neutral(folder.as_ref(), "bound", &paths()).unwrap();
+    for piece in [
+        // More than sixteen arguments lie in memory.
+        r#"#[unsafe(export_name = "integration:connector/calls@0.1.0#send")]
+extern "C" fn calls_send(p0: u32) -> u32 { neutral(&c::FUNCTIONS[0], Arguments::Memory(p0 as usize), |input| { let mut input = json::object(input); <Component as b::exports::integration::connector::calls::Guest>::send(Json::from_json(json::take(&mut input, "request")), "#,
+        r#"#[unsafe(export_name = "integration:connector/calls@0.1.0#forget")]
+extern "C" fn calls_forget() -> u32 { neutral(&c::FUNCTIONS[1], Arguments::Flat(&[]), |input| { drop(input); <Component as b::exports::integration::connector::calls::Guest>::forget().map(|()| Value::Null) }) }"#,
+    ] {
+        assert!(
+            neutral.exports.contains(piece),
+            "{piece} is missing in {}",
+            neutral.exports
+        );
+    }
+    assert!(
+        neutral
+            .exports
+            .contains(&format!("[u8; {}]", neutral.component_type.len()))
+    );
+    // A world without such interfaces has none of it.
+    let none = generate_neutral(folder.as_ref(), "connector", &paths()).unwrap();
+    assert!(none.tables.contains("FUNCTIONS: &[Function] = &[\n]"));
+    assert!(!none.exports.contains("export_name"));
 }

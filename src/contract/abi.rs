@@ -1,11 +1,11 @@
-//! The typed face by table: from a function's arguments as the canonical ABI lays them out to JSON, and from JSON to its result.
+//! Exports by table: from a function's arguments as the canonical ABI lays them out to JSON, and from JSON to its result.
 //!
 //! `wit-bindgen` would write code for each function and each type that it takes and gives. Here one walk over the shapes does it for all
 //! of them, so a typed function costs the component some fifty bytes, and it goes through the same check as its JSON form. That sizes,
 //! alignments and the order of arguments are those of the canonical ABI is held against `wit-parser` by tests.
 
 use super::check::{accepts, step};
-use super::json;
+use super::json::{self, Json};
 use super::shape::{Bounds, Record, Shape};
 use crate::bindings::integration::connector::types::Violation;
 use serde_json::{Map, Value};
@@ -16,6 +16,10 @@ pub trait Memory {
     fn bytes(&self, at: usize, length: usize) -> &[u8];
     /// The same, to be written.
     fn bytes_mut(&mut self, at: usize, length: usize) -> &mut [u8];
+    /// Takes over bytes that the caller's engine has written.
+    fn take(&mut self, at: usize, length: usize) -> Vec<u8>;
+    /// Leaves bytes where they are, as a piece if there are any.
+    fn give(&mut self, bytes: Vec<u8>) -> (usize, Option<Piece>);
     /// Takes a piece of memory. Its bytes are anything.
     fn allocate(&mut self, piece: Piece) -> usize;
     /// Gives one back.
@@ -286,14 +290,14 @@ impl Lift<'_> {
             }
             Shape::Text => {
                 let (at, length) = self.pair(place);
-                let text = String::from_utf8_lossy(self.memory.bytes(at, length)).into_owned();
-                self.release(at, CASE, length);
-                Value::String(text)
+                let text = String::from_utf8(self.memory.take(at, length));
+                Value::String(text.unwrap_or_else(|broken| {
+                    String::from_utf8_lossy(broken.as_bytes()).into_owned()
+                }))
             }
             Shape::Json => {
                 let (at, length) = self.pair(place);
-                let parsed = capsule_json::parse(self.memory.bytes(at, length));
-                self.release(at, CASE, length);
+                let parsed = capsule_json::parse(&self.memory.take(at, length));
                 parsed.unwrap_or_else(|error| {
                     self.found.push(Violation {
                         pointer: self.pointer.clone(),
@@ -305,9 +309,7 @@ impl Lift<'_> {
             }
             Shape::Bytes => {
                 let (at, length) = self.pair(place);
-                let text = json::base64(self.memory.bytes(at, length));
-                self.release(at, CASE, length);
-                text
+                json::base64(&self.memory.take(at, length))
             }
             Shape::List(item) => {
                 let (at, length) = self.pair(place);
@@ -465,12 +467,11 @@ impl Lower<'_> {
         self.write_number(at + 4, 4, length as u64);
     }
 
-    fn write_bytes(&mut self, at: usize, bytes: &[u8]) {
-        let address = self.take(CASE, bytes.len());
-        if !bytes.is_empty() {
-            self.write(address, bytes);
-        }
-        self.write_pair(at, address, bytes.len());
+    fn write_bytes(&mut self, at: usize, bytes: Vec<u8>) {
+        let length = bytes.len();
+        let (address, piece) = self.memory.give(bytes);
+        self.taken.extend(piece.map(|piece| (address, piece)));
+        self.write_pair(at, address, length);
     }
 
     /// A case of a variant whose payload may be aligned so.
@@ -498,9 +499,9 @@ impl Lower<'_> {
                 let case = all.cases.iter().position(|(case, _)| Some(*case) == name);
                 self.write_number(at, 1, case.unwrap_or_default() as u64);
             }
-            Shape::Text => self.write_bytes(at, value.as_str().unwrap_or_default().as_bytes()),
-            Shape::Json => self.write_bytes(at, capsule_json::text(&value).as_bytes()),
-            Shape::Bytes => self.write_bytes(at, &json::bytes(value)),
+            Shape::Text => self.write_bytes(at, String::from_json(value).into_bytes()),
+            Shape::Json => self.write_bytes(at, capsule_json::text(&value).into_bytes()),
+            Shape::Bytes => self.write_bytes(at, json::bytes(value)),
             Shape::List(item) => {
                 let items = match value {
                     Value::Array(items) => items,

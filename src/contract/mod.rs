@@ -2,7 +2,7 @@
 //!
 //! `shape.rs` holds the types of the generated tables, `json.rs` the trait between model and JSON, `check.rs` judges JSON by a shape,
 //! `checked.rs` passes on what was judged, `pass.rs` does so with rows that need not become trees,
-//! `abi.rs` brings typed arguments to JSON and JSON to typed results, `schema.rs` renders a shape as JSON Schema, `nearest.rs` finds what a
+//! `abi.rs` brings the arguments of exports to JSON and JSON to their results, `schema.rs` renders a shape as JSON Schema, `nearest.rs` finds what a
 //! misspelt name may have meant. Nothing here knows Capsule,
 //! and nothing here sends anything.
 
@@ -23,8 +23,8 @@ pub use nearest::{nearest, way_out};
 pub use pass::{Passed, Spelling, Wanted, pass};
 pub use schema::schema;
 pub use shape::{
-    Bounds, Case, Choices, Effect, Enum, Field, Hints, Operation, Record, Running, Shape, Trigger,
-    Variant,
+    Bounds, Case, Choices, Effect, Enum, Field, Function, Hints, Operation, Record, Running, Shape,
+    Trigger, Variant,
 };
 
 #[allow(clippy::all, missing_docs)]
@@ -34,7 +34,15 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 }
 
+/// The functions of the neutral interfaces.
+#[allow(clippy::all, missing_docs)]
+mod neutral {
+    use serde_json::{Map, Value};
+    include!(concat!(env!("OUT_DIR"), "/neutral.rs"));
+}
+
 pub use generated::{EVENT_FUNCTIONS, MODELS, OPERATIONS, TRIGGERS};
+pub use neutral::{FUNCTIONS, MODELS as NEUTRAL_MODELS};
 
 /// The operation of that id, or of that other name.
 #[must_use]

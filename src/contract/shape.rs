@@ -234,6 +234,17 @@ pub struct Operation {
     pub run: for<'a> fn(&'a Client, Value) -> Running<'a>,
 }
 
+/// A function of a neutral interface, which is exported and no operation.
+#[derive(Debug)]
+pub struct Function {
+    /// `interface.function`.
+    pub name: &'static str,
+    /// Its parameters, as one record.
+    pub input: Shape,
+    /// What it gives, if it gives something.
+    pub output: Option<Shape>,
+}
+
 /// A trigger: what stands in the WIT.
 #[derive(Debug)]
 pub struct Trigger {

@@ -28,6 +28,33 @@ impl Memory for Ledger {
         &mut self.bytes[at..at + length]
     }
 
+    fn take(&mut self, at: usize, length: usize) -> Vec<u8> {
+        let bytes = self.bytes(at, length).to_vec();
+        if length > 0 {
+            self.release(
+                at,
+                Piece {
+                    size: length,
+                    align: 1,
+                },
+            );
+        }
+        bytes
+    }
+
+    fn give(&mut self, bytes: Vec<u8>) -> (usize, Option<Piece>) {
+        if bytes.is_empty() {
+            return (1, None);
+        }
+        let piece = Piece {
+            size: bytes.len(),
+            align: 1,
+        };
+        let at = self.allocate(piece);
+        self.bytes_mut(at, bytes.len()).copy_from_slice(&bytes);
+        (at, Some(piece))
+    }
+
     fn allocate(&mut self, piece: Piece) -> usize {
         assert!(piece.size > 0, "nothing is asked for");
         let at = self.bytes.len().max(1).next_multiple_of(piece.align);
