@@ -154,7 +154,7 @@ impl Emitter<'_> {
                 let fields: String = fields.iter().map(|field| self.field(field)).collect();
                 writeln!(
                     out,
-                    "static {constant}: Record = Record {{ name: {name:?}, doc: {doc:?}, fields: &[{fields}] }};"
+                    "static {constant}: Record = Record::new({name:?}, {doc:?}, &[{fields}]);"
                 )
             }
             Kind::Enum(cases) => {
@@ -184,7 +184,7 @@ impl Emitter<'_> {
                 let bare = *form == Form::Bare;
                 writeln!(
                     out,
-                    "static {constant}: Variant = Variant {{ name: {name:?}, doc: {doc:?}, bare: {bare}, cases: &[{cases}] }};"
+                    "static {constant}: Variant = Variant::new({name:?}, {doc:?}, {bare}, &[{cases}]);"
                 )
             }
         };
@@ -261,7 +261,7 @@ impl Emitter<'_> {
             .collect();
         let _ = writeln!(
             out,
-            "static {}: Record = Record {{ name: {:?}, doc: \"\", fields: &[{fields}] }};",
+            "static {}: Record = Record::new({:?}, \"\", &[{fields}]);",
             constant(name),
             pascal(name)
         );

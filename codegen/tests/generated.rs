@@ -167,8 +167,7 @@ fn an_operation_is_paged_where_a_cursor_goes_in_and_items_and_next_come_out() {
 fn scalars_become_a_record_of_their_own() {
     let contract = generated(TEXT).contract;
     assert!(
-        contract
-            .contains(r#"static ARTICLES_GET_INPUT: Record = Record { name: "ArticlesGetInput""#)
+        contract.contains(r#"static ARTICLES_GET_INPUT: Record = Record::new("ArticlesGetInput""#)
     );
     assert!(contract.contains(
         r#"Field { json: "dryRun", doc: "", shape: Shape::Boolean, hints: &Hints::NONE }"#

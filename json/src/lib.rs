@@ -3,6 +3,7 @@
 //! A crate of its own for the compiler's sake: `serde_json` is generic, so its code is compiled with the flags of the crate that uses it.
 //! What is here is half of what a call costs, and is compiled for speed; the rest of the guest is compiled for size.
 
+pub mod base64;
 mod reader;
 
 pub use reader::{Reader, Token};

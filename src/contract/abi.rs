@@ -6,6 +6,7 @@
 
 use super::check::{accepts, step};
 use super::json::{self, Json};
+use super::layout::{Layout, aligned, layout, of_change, of_result, width};
 use super::shape::{Bounds, Record, Shape};
 use crate::bindings::integration::connector::types::Violation;
 use serde_json::{Map, Value};
@@ -85,22 +86,13 @@ pub fn lower(
         memory,
         taken: Vec::new(),
     };
-    let whole = variant_layout([output, Some(error)].into_iter());
+    let whole = of_result(output, error);
     let at = lower.take(whole, 1);
     match result {
         Ok(value) => lower.case(at, whole.align, 0, output, value),
         Err(value) => lower.case(at, whole.align, 1, Some(error), value),
     }
     (at, lower.taken)
-}
-
-/// Size and alignment of a type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    /// In bytes.
-    pub size: usize,
-    /// A power of two.
-    pub align: usize,
 }
 
 impl Layout {
@@ -111,82 +103,6 @@ impl Layout {
             size,
             align: self.align,
         })
-    }
-}
-
-/// Of a text or a list: where it lies, and how long it is.
-const PAIR: Layout = Layout { size: 8, align: 4 };
-/// Of the number of a case: no type here has more than 256.
-const CASE: Layout = Layout { size: 1, align: 1 };
-
-/// Size and alignment of a type in memory.
-#[must_use]
-pub fn layout(shape: &Shape) -> Layout {
-    match shape {
-        Shape::Boolean | Shape::Enum(_) => CASE,
-        Shape::Integer(Bounds { most, .. }) => {
-            let size = width(*most);
-            Layout { size, align: size }
-        }
-        Shape::Number => Layout { size: 8, align: 8 },
-        Shape::Text | Shape::Json | Shape::Bytes | Shape::List(_) | Shape::Map(_) => PAIR,
-        Shape::Option(inner) => variant_layout([None, Some(*inner)].into_iter()),
-        Shape::Change(inner) => option_of(change_layout(inner)),
-        Shape::Record(record) => layout_of(record),
-        Shape::Variant(variant) => {
-            variant_layout(variant.cases.iter().map(|case| case.shape.as_ref()))
-        }
-    }
-}
-
-fn layout_of(record: &Record) -> Layout {
-    let mut whole = Layout { size: 0, align: 1 };
-    for field in record.fields {
-        let part = layout(&field.shape);
-        whole.size = aligned(whole.size, part.align) + part.size;
-        whole.align = whole.align.max(part.align);
-    }
-    whole.size = aligned(whole.size, whole.align);
-    whole
-}
-
-/// Of a variant `set(T), clear`.
-fn change_layout(inner: &Shape) -> Layout {
-    variant_layout([Some(inner), None].into_iter())
-}
-
-fn option_of(inner: Layout) -> Layout {
-    Layout {
-        size: aligned(inner.align + inner.size, inner.align),
-        align: inner.align,
-    }
-}
-
-/// The number of the case, then the payload of any of them.
-fn variant_layout<'s>(cases: impl Iterator<Item = Option<&'s Shape>>) -> Layout {
-    let mut payload = Layout { size: 0, align: 1 };
-    for shape in cases.flatten() {
-        let part = layout(shape);
-        payload.size = payload.size.max(part.size);
-        payload.align = payload.align.max(part.align);
-    }
-    Layout {
-        size: aligned(payload.align + payload.size, payload.align),
-        align: payload.align,
-    }
-}
-
-fn aligned(at: usize, align: usize) -> usize {
-    at.div_ceil(align) * align
-}
-
-/// Bytes of a whole number, by the largest that its type holds.
-fn width(most: i64) -> usize {
-    match most {
-        ..=0xff => 1,
-        0x100..=0xffff => 2,
-        0x1_0000..=0xffff_ffff => 4,
-        _ => 8,
     }
 }
 
@@ -353,7 +269,7 @@ impl Lift<'_> {
                 there.then(|| self.value(inner, place.payload(layout(inner).align)))
             }
             Shape::Change(inner) => {
-                let change = change_layout(inner);
+                let change = of_change(inner);
                 if self.bits(place, 1) == 0 {
                     return None;
                 }
@@ -393,7 +309,7 @@ impl Lift<'_> {
     /// A list of keys and values, as an object.
     fn map(&mut self, entry: &Record, place: Place<'_>) -> Value {
         let (at, length) = self.pair(place);
-        let each = layout_of(entry);
+        let each = entry.layout;
         let mut object = Map::new();
         for index in 0..length {
             let Value::Object(mut pair) = self.record(entry, Place::Memory(at + index * each.size))
@@ -564,7 +480,7 @@ impl Lower<'_> {
         let Shape::Change(inner) = shape else {
             return self.value(shape, value.unwrap_or_default(), at);
         };
-        let align = change_layout(inner).align;
+        let align = of_change(inner).align;
         self.write_number(at, 1, u64::from(value.is_some()));
         match value {
             None => {}
@@ -575,7 +491,7 @@ impl Lower<'_> {
 
     fn map(&mut self, entry: &Record, object: Map<String, Value>, at: usize) {
         let [key, value] = entry.fields else { return };
-        let each = layout_of(entry);
+        let each = entry.layout;
         let address = self.take(each, object.len());
         self.write_pair(at, address, object.len());
         let behind_key = layout(&key.shape).size;

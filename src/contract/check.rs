@@ -117,7 +117,7 @@ impl Judge {
             Shape::Text => self.text(at, hints, value),
             Shape::Json => {}
             Shape::Bytes => match value.as_str() {
-                Some(text) if json::decode(text).is_some() => {}
+                Some(text) if capsule_json::base64::decode(text).is_some() => {}
                 Some(_) => self.fault(at, "type", "base64 is expected".into()),
                 None => self.wrong_type(at, "base64 text", value),
             },

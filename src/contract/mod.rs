@@ -2,14 +2,15 @@
 //!
 //! `shape.rs` holds the types of the generated tables, `json.rs` the trait between model and JSON, `check.rs` judges JSON by a shape,
 //! `checked.rs` passes on what was judged, `pass.rs` does so with rows that need not become trees,
-//! `abi.rs` brings the arguments of exports to JSON and JSON to their results, `schema.rs` renders a shape as JSON Schema, `nearest.rs` finds what a
-//! misspelt name may have meant. Nothing here knows Capsule,
+//! `abi.rs` brings the arguments of exports to JSON and JSON to their results, by the sizes that `layout.rs` computes,
+//! `schema.rs` renders a shape as JSON Schema, `nearest.rs` finds what a misspelt name may have meant. Nothing here knows Capsule,
 //! and nothing here sends anything.
 
 pub mod abi;
 mod check;
 mod checked;
 pub(crate) mod json;
+mod layout;
 mod nearest;
 mod pass;
 mod schema;
@@ -19,6 +20,7 @@ pub use check::{Reading, check, required};
 pub(crate) use check::{brief, is_date};
 pub use checked::{Checked, Listed, Output};
 pub use json::Json;
+pub use layout::{Layout, layout};
 pub use nearest::{nearest, way_out};
 pub use pass::{Passed, Spelling, Wanted, pass};
 pub use schema::schema;

@@ -339,17 +339,14 @@ mod tests {
         }
     }
 
-    static TEAM: Record = Record {
-        name: "Team",
-        doc: "",
-        fields: &[
-            field("id", Shape::Integer(&Bounds { least: 0, most: 99 })),
-            field("name", Shape::Text),
-            field("description", Shape::Option(&Shape::Text)),
-            field("share", Shape::Option(&Shape::Number)),
-            field("more", Shape::Option(&Shape::Json)),
-        ],
-    };
+    static FIELDS: [Field; 5] = [
+        field("id", Shape::Integer(&Bounds { least: 0, most: 99 })),
+        field("name", Shape::Text),
+        field("description", Shape::Option(&Shape::Text)),
+        field("share", Shape::Option(&Shape::Number)),
+        field("more", Shape::Option(&Shape::Json)),
+    ];
+    static TEAM: Record = Record::new("Team", "", &FIELDS);
 
     fn passed(text: &[u8], spelling: Spelling<'_>) -> Option<String> {
         let wanted = Wanted {

@@ -2,6 +2,7 @@
 
 use super::check::Reading;
 use super::checked::Output;
+use super::layout::{self, Layout};
 use crate::api::Client;
 use crate::bindings::integration::connector::types::Error;
 use serde_json::Value;
@@ -70,6 +71,21 @@ pub struct Record {
     pub doc: &'static str,
     /// Its fields, in the order of the WIT.
     pub fields: &'static [Field],
+    /// How it lies in memory.
+    pub layout: Layout,
+}
+
+impl Record {
+    /// A record of these fields.
+    #[must_use]
+    pub const fn new(name: &'static str, doc: &'static str, fields: &'static [Field]) -> Self {
+        Self {
+            name,
+            doc,
+            fields,
+            layout: layout::of_fields(fields),
+        }
+    }
 }
 
 /// A field of a record.
@@ -129,6 +145,27 @@ pub struct Variant {
     pub bare: bool,
     /// Its cases, in the order of the WIT.
     pub cases: &'static [Case],
+    /// How it lies in memory.
+    pub layout: Layout,
+}
+
+impl Variant {
+    /// A variant of these cases.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        doc: &'static str,
+        bare: bool,
+        cases: &'static [Case],
+    ) -> Self {
+        Self {
+            name,
+            doc,
+            bare,
+            cases,
+            layout: layout::of_cases(cases),
+        }
+    }
 }
 
 /// A case of a variant.

@@ -4,9 +4,9 @@
 
 use crate::api::stale_cursor;
 use crate::bindings::integration::connector::types::Error;
-use crate::contract::{fingerprint, json};
+use crate::contract::fingerprint;
 use crate::model::time::Seconds;
-use serde_json::Value;
+use capsule_json::base64;
 
 /// Most rows that are remembered.
 pub(super) const MOST_ROWS: usize = 8192;
@@ -261,10 +261,7 @@ impl Cursor {
         write_rows(&mut out, &self.rows, self.low);
         let mut bytes = sum(&out).to_vec();
         bytes.extend(out);
-        match json::base64(&bytes) {
-            Value::String(text) => format!("{PREFIX}{text}"),
-            _ => String::new(),
-        }
+        format!("{PREFIX}{}", base64::encode(&bytes))
     }
 
     /// Reads a text.
@@ -288,7 +285,7 @@ impl Cursor {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let bytes = json::decode(text.strip_prefix(PREFIX)?)?;
+        let bytes = base64::decode(text.strip_prefix(PREFIX)?)?;
         let (given, rest) = bytes.split_at_checked(4)?;
         if given != sum(rest) {
             return None;
@@ -533,7 +530,7 @@ mod tests {
         fn any_bytes_under_a_right_sum_are_a_cursor_or_stale(bytes: Vec<u8>) {
             let mut all = sum(&bytes).to_vec();
             all.extend(bytes);
-            if let Some(mut cursor) = Cursor::parse(&format!("{PREFIX}{}", json::base64(&all).as_str().unwrap())) {
+            if let Some(mut cursor) = Cursor::parse(&format!("{PREFIX}{}", base64::encode(&all))) {
                 prop_assert!(cursor.write().len() < MOST_BYTES);
             }
         }
@@ -629,7 +626,7 @@ mod tests {
             held.extend(&bytes[end + 1..]);
             let mut all = sum(&held).to_vec();
             all.extend(held);
-            let text = format!("{PREFIX}{}", json::base64(&all).as_str().unwrap());
+            let text = format!("{PREFIX}{}", base64::encode(&all));
             let cursor = Cursor::parse(&text);
             assert!(cursor.is_some(), "{}", path.display());
         }

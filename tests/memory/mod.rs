@@ -1,8 +1,8 @@
 //! A linear memory that keeps a ledger, and the canonical ABI by other hands: laid out by walking shapes here, sized by `wit-parser`.
 //! Used by the tests of the contract and of the generator's fixture; both name the runtime `crate::contract`.
 
-use crate::contract::Shape;
-use crate::contract::abi::{Arguments, Memory, Piece, flat_count, layout, lift, lower};
+use crate::contract::abi::{Arguments, Memory, Piece, flat_count, lift, lower};
+use crate::contract::{Shape, layout};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
