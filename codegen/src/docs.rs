@@ -1,6 +1,6 @@
 //! Doc comments: prose for people, then lines with tags.
 
-use crate::wit::Refusal;
+use crate::refusal::Refusal;
 
 /// A doc comment, taken apart.
 #[derive(Clone, Debug, Default, PartialEq)]

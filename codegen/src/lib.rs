@@ -10,16 +10,18 @@
 //! - the typed exports: one line for each function, and the section that makes a component of them;
 //! - the same of the interfaces of other packages, whose functions are no operations.
 //!
-//! Nothing here knows the vendor. `wit.rs` reads and refuses, `docs.rs` takes doc comments apart, `verbs.rs` says what a verb does,
-//! `triggers.rs` reads triggers out of the types, `emit.rs` writes, `emit_triggers.rs` writes the triggers. `neutral.rs` reads interfaces of
-//! other packages, `emit_neutral.rs` writes them.
+//! Nothing here knows the vendor. `wit.rs` reads, `docs.rs` takes doc comments apart, `fit.rs` says what fits where, `refusal.rs` why a
+//! world is refused, `verbs.rs` what a verb does. `triggers.rs` reads triggers out of the types, `neutral.rs` reads interfaces of other
+//! packages. `emit.rs` writes, `emit_triggers.rs` the triggers, `emit_neutral.rs` the interfaces of other packages.
 
 mod docs;
 mod emit;
 mod emit_neutral;
 mod emit_triggers;
+mod fit;
 mod names;
 mod neutral;
+mod refusal;
 mod triggers;
 mod verbs;
 mod wit;
@@ -27,8 +29,9 @@ mod wit;
 use std::path::Path;
 
 pub use neutral::Neutral;
+pub use refusal::Refusal;
 pub use verbs::Effect;
-pub use wit::{Contract, Refusal};
+pub use wit::Contract;
 
 /// Where the generated text finds what it calls: Rust paths in the crate that includes it.
 #[derive(Clone, Debug)]

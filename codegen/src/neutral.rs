@@ -1,6 +1,7 @@
 //! Reads the exported interfaces of other packages. Their functions are no operations: they are exported as they are declared.
 
-use crate::wit::{Core, Named, Reader, Refusal, Shape};
+use crate::refusal::Refusal;
+use crate::wit::{Core, Named, Reader, Shape};
 use std::path::Path;
 use wit_parser::{PackageId, Resolve, WorldItem};
 

@@ -2,7 +2,8 @@
 //! variant tagged `@data`.
 
 use crate::docs::Doc;
-use crate::wit::{Case, Form, Kind, Named, Refusal, Shape};
+use crate::refusal::Refusal;
+use crate::wit::{Case, Form, Kind, Named, Shape};
 
 /// A case of the variant of triggers.
 #[derive(Clone, Debug)]

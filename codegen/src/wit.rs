@@ -1,7 +1,9 @@
 //! Reads the world: which operations there are, which types they use, and what can't be put into JSON.
 
-use crate::docs::{self, Doc, Place, Tags};
+use crate::docs::{self, Doc, Place};
+use crate::fit::{beside, once};
 use crate::names;
+use crate::refusal::{Refusal, no_json};
 use crate::triggers::{self, Trigger};
 use crate::verbs::{self, Effect};
 use std::collections::BTreeSet;
@@ -11,80 +13,6 @@ use wit_parser::{
     Docs, FunctionKind, Interface, PackageId, Resolve, Type, TypeDef, TypeDefKind, TypeId,
     TypeOwner, WorldItem,
 };
-
-/// Why a world can't have a JSON face. Each names the item and the way out.
-#[allow(missing_docs)] // The fields say what their names say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// An item without a doc comment, or with tags alone.
-    Undocumented { item: String },
-    /// Text after the first tag of a doc comment.
-    ProseAfterTags { item: String },
-    /// A tag that does not exist, or whose value can't be read.
-    Tag {
-        item: String,
-        tag: String,
-        why: String,
-    },
-    /// A function whose first word is no known verb, so that its effect is unknown.
-    Verb { function: String },
-    /// A function that is called like a word of WIT.
-    Keyword { function: String },
-    /// A function that is not `func(input: record) -> result<T, error>`, nor takes plain scalars.
-    Signature { function: String, why: String },
-    /// A type that has no natural JSON.
-    NoJson { item: String, kind: String },
-    /// A `@json bare` variant whose cases can't be told apart by their JSON type.
-    AmbiguousBare { item: String, kind: String },
-    /// A tag on something that it does not fit.
-    Misplaced { item: String, why: String },
-    /// A trigger that says too little of itself, or what does not go together.
-    Trigger { item: String, why: String },
-    /// Two things with one name where the name alone tells them apart.
-    Twice { item: String, name: String },
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Undocumented { item } => {
-                write!(f, "{item}: write a doc comment, it becomes help")
-            }
-            Self::ProseAfterTags { item } => write!(
-                f,
-                "{item}: tags stand at the end of a doc comment, text stands before them"
-            ),
-            Self::Tag { item, tag, why } => write!(f, "{item}: @{tag}: {why}"),
-            Self::Verb { function } => {
-                write!(
-                    f,
-                    "{function}: its first word is no known verb, so its effect is unknown; rename it, or add the verb"
-                )
-            }
-            Self::Keyword { function } => write!(
-                f,
-                "{function}: a word of WIT; tools that call by name can't call it"
-            ),
-            Self::Signature { function, why } => write!(f, "{function}: {why}"),
-            Self::NoJson { item, kind } => write!(f, "{item}: a {kind} has no natural JSON"),
-            Self::AmbiguousBare { item, kind } => {
-                write!(
-                    f,
-                    "{item}: two cases are a JSON {kind}, so the payload alone does not tell them apart; take `@json bare` away"
-                )
-            }
-            Self::Misplaced { item, why } | Self::Trigger { item, why } => {
-                write!(f, "{item}: {why}")
-            }
-            Self::Twice { item, name } => write!(
-                f,
-                "{item}: `{name}` stands twice; give one of them another name"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// A world, read.
 #[derive(Clone, Debug)]
@@ -218,12 +146,12 @@ pub(crate) enum Shape {
 const EXACT: i64 = (1 << 53) - 1;
 
 /// An id, as a key of an object can hold it.
-const ID: Shape = Shape::Integer {
+pub(crate) const ID: Shape = Shape::Integer {
     least: 0,
     most: EXACT,
 };
 
-const BYTE: Shape = Shape::Integer {
+pub(crate) const BYTE: Shape = Shape::Integer {
     least: 0,
     most: u8::MAX as i64,
 };
@@ -604,7 +532,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn form(&self, name: &str) -> Option<Form> {
+    pub(crate) fn form(&self, name: &str) -> Option<Form> {
         self.types
             .iter()
             .find(|named| named.name == name)
@@ -799,26 +727,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Refuses what has JSON only in a field of a record: a change, which is left out to leave as it is, and bytes, which need a tag.
-    fn settled(&self, shape: &Shape, item: &str) -> Result<(), Refusal> {
-        let change = || Refusal::Misplaced {
-            item: item.to_owned(),
-            why: "a change stands in an option of a record, where absent leaves".into(),
-        };
-        match shape {
-            Shape::List(inner) if **inner == BYTE => Err(no_json(
-                item,
-                "list<u8> that is no field tagged `@json base64`",
-            )),
-            Shape::List(inner) | Shape::Option(inner) => self.settled(inner, item),
-            Shape::Change(_) => Err(change()),
-            Shape::Named(name) if self.form(name) == Some(Form::Change) => Err(change()),
-            _ => Ok(()),
-        }
-    }
-
     /// What stands under options and changes.
-    fn core<'s>(&'s self, shape: &'s Shape) -> &'s Shape {
+    pub(crate) fn core<'s>(&'s self, shape: &'s Shape) -> &'s Shape {
         match shape {
             Shape::Option(inner) => self.core(inner),
             Shape::Change(name) => self
@@ -829,7 +739,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn cases(&self, name: &str) -> Option<&[Case]> {
+    pub(crate) fn cases(&self, name: &str) -> Option<&[Case]> {
         self.types
             .iter()
             .find(|named| named.name == name)
@@ -839,73 +749,6 @@ impl<'a> Reader<'a> {
             })
     }
 
-    /// Whether the tags fit the type; none for a case without payload.
-    fn hints_fit(&self, tags: &Tags, shape: Option<&Shape>, item: &str) -> Result<(), Refusal> {
-        let misplaced = |why: &str| Refusal::Misplaced {
-            item: item.to_owned(),
-            why: why.to_owned(),
-        };
-        let core = shape.map(|shape| self.core(shape));
-        if let Some((low, high)) = tags.range {
-            match core {
-                Some(Shape::Integer { least, most }) if low >= *least && high <= *most => {}
-                Some(Shape::Integer { .. }) => {
-                    return Err(misplaced("`@range` goes beyond the type"));
-                }
-                _ => return Err(misplaced("`@range` stands on a whole number")),
-            }
-        }
-        if (tags.format.is_some() || !tags.values.is_empty()) && core != Some(&Shape::Text) {
-            return Err(misplaced("`@format` and `@values` stand on texts"));
-        }
-        if tags.choices.is_some() && core.is_none() {
-            return Err(misplaced("`@choices` stands on a case with a payload"));
-        }
-        Ok(())
-    }
-
-    fn default_fits(
-        &self,
-        default: &str,
-        range: Option<(i64, i64)>,
-        shape: &Shape,
-        item: &str,
-    ) -> Result<(), Refusal> {
-        let bad = |why: &str| Refusal::Tag {
-            item: item.to_owned(),
-            tag: format!("default {default}"),
-            why: why.to_owned(),
-        };
-        let misplaced = || Refusal::Misplaced {
-            item: item.to_owned(),
-            why: "`@default` stands on an option of a text, a whole number, a boolean or an enum"
-                .into(),
-        };
-        let Shape::Option(inner) = shape else {
-            return Err(misplaced());
-        };
-        match inner.as_ref() {
-            Shape::Text => Ok(()),
-            Shape::Boolean if matches!(default, "true" | "false") => Ok(()),
-            Shape::Boolean => Err(bad("true or false is expected")),
-            Shape::Integer { least, most } => {
-                let (least, most) = range.unwrap_or((*least, *most));
-                match default.parse::<i64>() {
-                    Ok(number) if (least..=most).contains(&number) => Ok(()),
-                    _ => Err(bad(&format!(
-                        "a whole number from {least} to {most} is expected"
-                    ))),
-                }
-            }
-            Shape::Named(name) if self.form(name).is_none() => match self.cases(name) {
-                Some(cases) if cases.iter().any(|case| case.json == default) => Ok(()),
-                Some(_) => Err(bad("it is no case of the enum")),
-                None => Err(misplaced()),
-            },
-            _ => Err(misplaced()),
-        }
-    }
-
     /// Bytes, or an option of them.
     fn is_bytes(&self, ty: Type) -> bool {
         let Type::Id(id) = ty else { return false };
@@ -913,106 +756,6 @@ impl<'a> Reader<'a> {
             TypeDefKind::List(item) => item == Type::U8,
             TypeDefKind::Option(inner) => self.is_bytes(inner),
             _ => false,
-        }
-    }
-
-    /// The object form of a list of two-field records.
-    fn map(&self, item: &Shape, misplaced: &dyn Fn(&str) -> Refusal) -> Result<Shape, Refusal> {
-        let name = match item {
-            Shape::Named(name) => name.as_str(),
-            _ => "",
-        };
-        let named = self.types.iter().find(|named| named.name == name);
-        let Some(Kind::Record(fields)) = named.map(|named| &named.kind) else {
-            return Err(misplaced(
-                "`@json object` stands on a list of records with two fields",
-            ));
-        };
-        let [key, value] = fields.as_slice() else {
-            return Err(misplaced(
-                "`@json object` stands on a list of records with two fields",
-            ));
-        };
-        let spells = match &key.shape {
-            Shape::Text => true,
-            Shape::Named(name) if self.form(name).is_none() => self.cases(name).is_some(),
-            other => *other == ID || self.is_id_or_name(other),
-        };
-        if !spells {
-            return Err(misplaced(
-                "a key of an object is a string, a u64, an enum, or a bare variant of a u64 and a string",
-            ));
-        }
-        if matches!(value.shape, Shape::Change(_)) {
-            return Err(misplaced(
-                "a change can't be the value of a key, which is never absent; take an option",
-            ));
-        }
-        Ok(Shape::Map(name.to_owned()))
-    }
-
-    /// A number is an id, a text is a name.
-    fn is_id_or_name(&self, shape: &Shape) -> bool {
-        let Shape::Named(name) = shape else {
-            return false;
-        };
-        let shapes = |cases: &[Case]| {
-            cases
-                .iter()
-                .filter_map(|case| case.shape.clone())
-                .collect::<Vec<_>>()
-        };
-        self.form(name) == Some(Form::Bare)
-            && self
-                .cases(name)
-                .map(shapes)
-                .is_some_and(|shapes| shapes == [ID, Shape::Text] || shapes == [Shape::Text, ID])
-    }
-
-    /// Whether the form of a variant fits its cases.
-    fn fits(&self, name: &str, form: Form, cases: &[Case]) -> Result<(), Refusal> {
-        match form {
-            Form::Tagged => Ok(()),
-            Form::Change => match cases {
-                [set, clear]
-                    if set.name == "set"
-                        && clear.name == "clear"
-                        && set.shape.is_some()
-                        && clear.shape.is_none() =>
-                {
-                    match cases.iter().find(|case| case.doc.tags != Tags::default()) {
-                        None => Ok(()),
-                        Some(case) => Err(Refusal::Misplaced {
-                            item: format!("{name}.{}", case.name),
-                            why: "a change has tags where it is used, not in its cases".into(),
-                        }),
-                    }
-                }
-                _ => Err(Refusal::Misplaced {
-                    item: name.into(),
-                    why: "`@json change` stands on a variant `set(T), clear`".into(),
-                }),
-            },
-            Form::Bare => {
-                let mut kinds = BTreeSet::new();
-                for case in cases {
-                    let Some(shape) = &case.shape else {
-                        return Err(Refusal::Misplaced {
-                            item: format!("{name}.{}", case.name),
-                            why: "a bare case has a payload".into(),
-                        });
-                    };
-                    for kind in self.json_kinds(shape) {
-                        if !kinds.insert(kind) {
-                            return Err(Refusal::AmbiguousBare {
-                                item: name.into(),
-                                kind: kind.into(),
-                            });
-                        }
-                    }
-                }
-                Ok(())
-            }
         }
     }
 
@@ -1101,50 +844,4 @@ fn case_of(name: &str, doc: Doc, shape: Option<Shape>, item: &str) -> Result<Cas
         doc,
         shape,
     })
-}
-
-/// Turns the name in `@choices KIND after FIELD` into the field's JSON name.
-fn beside(name: &str, fields: &mut [Field]) -> Result<(), Refusal> {
-    let spellings: Vec<_> = fields
-        .iter()
-        .map(|field| (field.name.clone(), field.json.clone()))
-        .collect();
-    for field in fields {
-        if let Some((_, Some(after))) = &mut field.doc.tags.choices {
-            match spellings
-                .iter()
-                .find(|(wit, _)| wit == after && *wit != field.name)
-            {
-                Some((_, json)) => json.clone_into(after),
-                None => {
-                    return Err(Refusal::Misplaced {
-                        item: format!("{name}.{}", field.name),
-                        why: format!("no field `{after}` stands beside it"),
-                    });
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// JSON tells things apart by their names.
-fn once<'a>(item: &str, names: impl Iterator<Item = &'a String>) -> Result<(), Refusal> {
-    let mut seen = BTreeSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err(Refusal::Twice {
-                item: item.to_owned(),
-                name: name.clone(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn no_json(item: &str, kind: &str) -> Refusal {
-    Refusal::NoJson {
-        item: item.to_owned(),
-        kind: kind.to_owned(),
-    }
 }
