@@ -252,6 +252,16 @@ pub(crate) fn held_against_wit_parser(
             let mut flat = FlatTypes::new(&mut storage);
             assert!(types.iter().all(|ty| resolve.push_flat(ty, &mut flat)));
             assert_eq!(flat_count(input), flat.to_vec().len(), "arguments of {id}");
+            let (_, taken) = lower(&mut Ledger::default(), *output, error, Err(Value::Null));
+            let result = function.result.unwrap();
+            assert_eq!(
+                (taken[0].1.size, taken[0].1.align),
+                (
+                    sizes.size(&result).size_wasm32(),
+                    sizes.align(&result).align_wasm32()
+                ),
+                "whole result of {id}"
+            );
             for (shape, ty) in [
                 (*output, ok(&resolve, function)),
                 (Some(error), err(&resolve, function)),
