@@ -108,7 +108,7 @@ mod tests {
     fn what_is_something_else_is_refused() {
         for text in [
             "Z", "Zm9vY", "Zg=", "Zg===", "Zm8==", "Zm9v=", "Zm9v====", "=", "====", "Zg==Zg==",
-            "Z g=", "Zg-_", "Zg==\n", "Zü==",
+            "Z g=", "Zg-_", "Zg==\n", "Zü==", "*m9v", "Z*9v", "Zm*v", "Zm9*", "Z*==", "Zm*=",
         ] {
             assert_eq!(decode(text), None, "{text:?}");
         }
