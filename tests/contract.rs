@@ -663,6 +663,16 @@ fn neutral_arguments_and_results_lie_as_the_canonical_abi_has_them() {
     memory::held_against_wit_parser(wit.as_ref(), "slim", &all, error);
 }
 
+#[test]
+fn a_number_beyond_json_is_given_as_it_is() {
+    let poll = FUNCTIONS.iter().find(|row| row.name == "triggers.poll");
+    let batch = poll.unwrap().output.as_ref().unwrap();
+    let mut memory = memory::Ledger::default();
+    let at = memory::laid_out(&mut memory, batch, json!({"pollAgainAfterMs": u64::MAX}));
+    let lifted = lift(&mut memory, batch, Arguments::Memory(at)).unwrap();
+    assert_eq!(lifted["pollAgainAfterMs"], u64::MAX);
+}
+
 /// What a function takes and gives, of the types that have a model.
 fn neutral_models() -> Vec<(&'static Shape, RoundTrip)> {
     let fields = FUNCTIONS.iter().flat_map(|function| {

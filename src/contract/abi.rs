@@ -403,8 +403,12 @@ impl Lower<'_> {
         match shape {
             Shape::Boolean => self.write_number(at, 1, value.as_bool().unwrap_or_default().into()),
             Shape::Integer(Bounds { most, .. }) => {
-                let number = value.as_i64().unwrap_or_default();
-                self.write_number(at, width(*most), number.cast_unsigned());
+                // A u64 that was not checked may be larger than an i64.
+                let bits = value
+                    .as_i64()
+                    .map(i64::cast_unsigned)
+                    .or_else(|| value.as_u64());
+                self.write_number(at, width(*most), bits.unwrap_or_default());
             }
             Shape::Number => {
                 let number = value.as_f64().unwrap_or_default();
