@@ -1,9 +1,9 @@
 //! Reads the exported interfaces of other packages. Their functions are no operations: they are exported as they are declared.
 
 use crate::refusal::Refusal;
-use crate::wit::{Core, Named, Reader, Shape};
+use crate::wit::{Core, Named, Reader, Shape, component_type};
 use std::path::Path;
-use wit_parser::{PackageId, Resolve, WorldItem};
+use wit_parser::{Resolve, WorldItem};
 
 /// The interfaces of other packages that a world exports, read.
 #[derive(Clone, Debug)]
@@ -36,12 +36,8 @@ impl Neutral {
     pub fn read(folder: &Path, world: &str) -> anyhow::Result<Self> {
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_dir(folder)?;
-        Self::of(&resolve, package, world)
-    }
-
-    fn of(resolve: &Resolve, package: PackageId, world: &str) -> anyhow::Result<Self> {
         let world = resolve.select_world(&[package], Some(world))?;
-        let mut reader = Reader::new(resolve, package);
+        let mut reader = Reader::new(&resolve, package);
         let mut functions = Vec::new();
         for item in resolve.worlds[world].exports.values() {
             let WorldItem::Interface { id, .. } = item else {
@@ -68,16 +64,10 @@ impl Neutral {
                 });
             }
         }
-        let component_type = wit_component::metadata::encode(
-            resolve,
-            world,
-            wit_component::StringEncoding::UTF8,
-            None,
-        )?;
         Ok(Self {
             functions,
             types: reader.types,
-            component_type,
+            component_type: component_type(&resolve, world)?,
         })
     }
 }

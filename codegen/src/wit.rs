@@ -11,7 +11,7 @@ use std::path::Path;
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{
     Docs, FunctionKind, Interface, PackageId, Resolve, Type, TypeDef, TypeDefKind, TypeId,
-    TypeOwner, WorldItem,
+    TypeOwner, WorldId, WorldItem,
 };
 
 /// A world, read.
@@ -189,12 +189,7 @@ impl Contract {
 
     fn of(resolve: &Resolve, package: PackageId, world: &str) -> anyhow::Result<Self> {
         let world = resolve.select_world(&[package], Some(world))?;
-        let component_type = wit_component::metadata::encode(
-            resolve,
-            world,
-            wit_component::StringEncoding::UTF8,
-            None,
-        )?;
+        let component_type = component_type(resolve, world)?;
         let mut reader = Reader::new(resolve, package);
         let mut operations = Vec::new();
         for (key, item) in &resolve.worlds[world].exports {
@@ -261,6 +256,11 @@ impl Contract {
             component_type,
         })
     }
+}
+
+/// What a linker needs to make a component of a world's exports.
+pub(crate) fn component_type(resolve: &Resolve, world: WorldId) -> anyhow::Result<Vec<u8>> {
+    wit_component::metadata::encode(resolve, world, wit_component::StringEncoding::UTF8, None)
 }
 
 impl Operation {
